@@ -80,7 +80,7 @@ export class HttpServer {
       bodyLimit: WIRE_BYTES_MAX,
       keepAliveTimeout: KEEP_ALIVE_MS,
       forceCloseConnections: 'idle',
-      maxParamLength: URL_BYTES_MAX,
+      routerOptions: { maxParamLength: URL_BYTES_MAX },
       exposeHeadRoutes: false,
       return503OnClosing: false,
       ...(options.tls ?? {}),
