@@ -83,9 +83,11 @@ export class Redactor {
       const { hint, expression, check } = FINDERS[kind];
       if (!hint.test(out)) continue;
       out = out.replace(expression, (found: string) => {
-        if (check && !check(found)) return found;
+        const length = check ? Number(check(found)) : 1;
+        if (length === 0) return found;
         this.#count(kind);
-        return `<${kind}>`;
+        // a check may name how much of the find counts
+        return length > 1 ? `<${kind}>${found.slice(length)}` : `<${kind}>`;
       });
     }
     return out;
@@ -97,7 +99,8 @@ interface Finder {
   readonly hint: RegExp;
   /** Bounded repetitions only, each starting at a boundary: linear in the text. */
   readonly expression: RegExp;
-  readonly check?: (found: string) => boolean;
+  /** False or 0: not one. A number above 1: only so many characters are. */
+  readonly check?: (found: string) => boolean | number;
 }
 
 const FINDERS: Readonly<Record<RedactionKind, Finder>> = {
@@ -108,7 +111,7 @@ const FINDERS: Readonly<Record<RedactionKind, Finder>> = {
   iban: {
     hint: /[A-Z]{2}\d{2}/i,
     expression: /(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{1,4}){3,8}(?![A-Za-z0-9])/g,
-    check: isIban,
+    check: ibanLength,
   },
   card: { hint: /\d{4}/, expression: /(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d.-]?\d)/g, check: isCard },
   phone: {
@@ -149,6 +152,12 @@ function isCard(text: string): boolean {
     sum += d;
   }
   return sum % 10 === 0;
+}
+
+/** Characters of the IBAN that `text` begins with: words after it may have been taken for its last groups. */
+function ibanLength(text: string): number {
+  for (let end = text.length; end > 0; end = text.lastIndexOf(' ', end - 1)) if (isIban(text.slice(0, end))) return end;
+  return 0;
 }
 
 /** ISO 13616: the remainder of 97 is 1. */

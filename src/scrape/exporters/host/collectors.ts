@@ -139,13 +139,13 @@ const diskstats: Collector = async ({ proc, out }) => {
 const filesystem: Collector = async ({ proc, out }) => {
   const text = await read(proc, '1/mounts').catch(() => read(proc, 'self/mounts'));
   const seen = new Set<string>();
-  const unescape = (s: string): string =>
+  const decode = (s: string): string =>
     s.replace(/\\([0-7]{3})/g, (_, o: string) => String.fromCharCode(Number.parseInt(o, 8)));
   for (const line of lines(text).slice(0, MOUNTS_MAX)) {
     const [device = '', rawMount = '', fstype = '', options = ''] = fields(line);
-    const mountpoint = unescape(rawMount);
+    const mountpoint = decode(rawMount);
     if (IGNORED_MOUNTS.test(mountpoint) || IGNORED_TYPES.test(fstype)) continue;
-    const labels = { device: unescape(device), fstype, mountpoint };
+    const labels = { device: decode(device), fstype, mountpoint };
     const key = Object.values(labels).join('\0');
     if (seen.has(key)) continue;
     seen.add(key);
