@@ -59,10 +59,12 @@ export function check(text: string, root: Expr, options: ParseOptions): void {
       case 'string':
         return;
       case 'selector':
-        return checkSelector(e);
+        checkSelector(e);
+        return;
       case 'matrix':
         checkPositive(e, e.range);
-        return checkSelector(e.selector);
+        checkSelector(e.selector);
+        return;
       case 'subquery':
         go(e.expr);
         checkPositive(e, e.range);
@@ -74,7 +76,8 @@ export function check(text: string, root: Expr, options: ParseOptions): void {
           );
         return;
       case 'paren':
-        return go(e.expr);
+        go(e.expr);
+        return;
       case 'unary': {
         go(e.expr);
         const t = typeOf(e.expr);

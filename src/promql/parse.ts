@@ -115,6 +115,27 @@ function unbalanced(text: string): string | undefined {
   return undefined;
 }
 
+const PRECEDENCE: Readonly<Record<BinaryOp, number>> = {
+  or: 1,
+  and: 2,
+  unless: 2,
+  '==': 3,
+  '!=': 3,
+  '>': 3,
+  '<': 3,
+  '>=': 3,
+  '<=': 3,
+  '</': 3,
+  '>/': 3,
+  '+': 4,
+  '-': 4,
+  '*': 5,
+  '/': 5,
+  '%': 5,
+  atan2: 5,
+  '^': 6,
+};
+
 class Builder {
   readonly #text: string;
 
@@ -301,7 +322,16 @@ class Builder {
       };
       return { kind: 'unary', op: sign, expr: make(bare), pos };
     }
-    return make(left);
+    return this.#rebalance(op, left, make);
+  }
+
+  /** A left side that came out of `#postfix` may bind less tightly than the operator that follows it. */
+  #rebalance(op: BinaryOp, left: Expr, make: (l: Expr) => Expr): Expr {
+    const pos = { start: left.pos.start, end: make(left).pos.end };
+    if (left.kind === 'binary' && (PRECEDENCE[left.op] < PRECEDENCE[op] || (op === '^' && left.op === '^')))
+      return { ...left, right: this.#rebalance(op, left.right, make), pos };
+    if (left.kind === 'unary' && op === '^') return { ...left, expr: this.#rebalance(op, left.expr, make), pos };
+    return { ...make(left), pos };
   }
 
   #aggregate(kids: readonly SyntaxNode[], pos: Pos, depth: number): Expr {

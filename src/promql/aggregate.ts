@@ -1,0 +1,343 @@
+/** Aggregations over rows: group labels are worked out once per row, sums run column by column. */
+import { VigieError } from '../lib/errors.ts';
+import { Labels, METRIC_NAME } from '../model/labels.ts';
+import type { Aggregate } from './ast.ts';
+import { ABSENT, FLOAT, HISTOGRAM, mergeRows, newRow, type Row } from './block.ts';
+import type { Context } from './context.ts';
+import { kahan, kahanState, quantile } from './float-math.ts';
+import { aggregateHistograms } from './histogram-aggregate.ts';
+import { formatG, formatPlain } from './literal.ts';
+import { labelsHash } from './xxhash64.ts';
+
+interface Group {
+  readonly labels: Labels;
+  readonly dropName: boolean;
+  readonly rows: Row[];
+}
+
+function group(e: Aggregate, rows: readonly Row[]): Group[] {
+  const out = new Map<string, Group>();
+  const names = [...e.grouping];
+  const set = new Set(names);
+  const skip = [...names, METRIC_NAME];
+  for (const row of rows) {
+    let key: string;
+    let labels: Labels | undefined;
+    if (e.without) {
+      labels = row.labels.without(...skip);
+      key = labels.key;
+    } else if (names.length === 0) key = '';
+    else if (names.length === 1) key = row.labels.get(names[0]!);
+    else {
+      key = '';
+      for (const n of names) key += `${row.labels.get(n)}\u0000`;
+    }
+    const g = out.get(key);
+    if (g) g.rows.push(row);
+    else
+      out.set(key, {
+        labels: labels ?? (names.length === 0 ? Labels.EMPTY : row.labels.only(set)),
+        dropName: row.dropName && !e.without && set.has(METRIC_NAME),
+        rows: [row],
+      });
+  }
+  return [...out.values()];
+}
+
+export function aggregate(
+  c: Context,
+  e: Aggregate,
+  rows: readonly Row[],
+  param: Float64Array | string | undefined,
+): Row[] {
+  switch (e.op) {
+    case 'topk':
+    case 'bottomk':
+      return topk(c, e, rows, param as Float64Array);
+    case 'limitk':
+      return limitk(c, e, rows, param as Float64Array);
+    case 'limit_ratio':
+      return limitRatio(c, e, rows, param as Float64Array);
+    case 'count_values':
+      return countValues(c, e, rows, param as string);
+    case 'quantile':
+      return quantileOf(c, e, rows, param as Float64Array);
+    default: {
+      const out: Row[] = [];
+      for (const g of group(e, rows)) {
+        c.meter.tick();
+        const hasHistograms = g.rows.some((r) => r.histograms);
+        if (hasHistograms)
+          out.push(aggregateHistograms(c, e, g.labels, g.rows, (floats) => reduce(c, e, g.labels, floats)));
+        else out.push({ ...reduce(c, e, g.labels, g.rows), dropName: g.dropName });
+      }
+      return mergeRows(out);
+    }
+  }
+}
+
+/** The plain aggregations over floats; absent and histogram steps count for nothing. */
+function reduce(c: Context, e: Aggregate, labels: Labels, rows: readonly Row[]): Row {
+  const { n } = c;
+  const out = newRow(labels, n);
+  const { values, present } = out;
+  switch (e.op) {
+    case 'sum': {
+      const comp = new Float64Array(n);
+      for (const row of rows) {
+        const { values: v, present: p } = row;
+        for (let i = 0; i < n; i++) {
+          if (p[i] !== FLOAT) continue;
+          if (present[i] === ABSENT) {
+            present[i] = FLOAT;
+            values[i] = v[i]!;
+            continue;
+          }
+          const s = values[i]!;
+          const x = v[i]!;
+          const t = s + x;
+          // Kahan-Neumaier, written out: this is the hottest loop of most queries
+          if (t === Number.POSITIVE_INFINITY || t === Number.NEGATIVE_INFINITY) comp[i] = 0;
+          else if (Math.abs(s) >= Math.abs(x)) comp[i]! += s - t + x;
+          else comp[i]! += x - t + s;
+          values[i] = t;
+        }
+      }
+      for (let i = 0; i < n; i++) values[i]! += comp[i]!;
+      return out;
+    }
+    case 'avg':
+      return average(c, rows, out);
+    case 'count':
+    case 'group':
+      for (const row of rows)
+        for (let i = 0; i < n; i++)
+          if (row.present[i] !== ABSENT) {
+            values[i]!++;
+            present[i] = FLOAT;
+          }
+      if (e.op === 'group') values.fill(1);
+      return out;
+    case 'max':
+    case 'min': {
+      const max = e.op === 'max';
+      for (const { values: v, present: p } of rows)
+        for (let i = 0; i < n; i++) {
+          if (p[i] !== FLOAT) continue;
+          const x = v[i]!;
+          const best = values[i]!;
+          if (present[i] === ABSENT || Number.isNaN(best) || (max ? x > best : x < best)) values[i] = x;
+          present[i] = FLOAT;
+        }
+      return out;
+    }
+    default: {
+      const mean = new Float64Array(n);
+      const count = new Float64Array(n);
+      for (const { values: v, present: p } of rows)
+        for (let i = 0; i < n; i++) {
+          if (p[i] !== FLOAT) continue;
+          const x = v[i]!;
+          if (present[i] === ABSENT) {
+            present[i] = FLOAT;
+            count[i] = 1;
+            mean[i] = x;
+            values[i] = Number.isFinite(x) ? 0 : Number.NaN;
+            continue;
+          }
+          const k = ++count[i]!;
+          const delta = x - mean[i]!;
+          mean[i]! += delta / k;
+          values[i]! += delta * (x - mean[i]!);
+        }
+      for (let i = 0; i < n; i++) {
+        if (present[i] === ABSENT) continue;
+        values[i]! /= count[i]!;
+        if (e.op === 'stddev') values[i] = Math.sqrt(values[i]!);
+      }
+      return out;
+    }
+  }
+}
+
+function average(c: Context, rows: readonly Row[], out: Row): Row {
+  const { n } = c;
+  const { values, present } = out;
+  const comp = new Float64Array(n);
+  const count = new Float64Array(n);
+  const incremental = new Uint8Array(n);
+  for (const { values: v, present: p } of rows)
+    for (let i = 0; i < n; i++) {
+      if (p[i] !== FLOAT) continue;
+      const x = v[i]!;
+      if (present[i] === ABSENT) {
+        present[i] = FLOAT;
+        values[i] = x;
+        count[i] = 1;
+        continue;
+      }
+      const k = ++count[i]!;
+      if (incremental[i] === 0) {
+        const s = kahan(x, values[i]!, comp[i]!);
+        if (s !== Number.POSITIVE_INFINITY && s !== Number.NEGATIVE_INFINITY) {
+          values[i] = s;
+          comp[i] = kahanState.c;
+          continue;
+        }
+        incremental[i] = 1;
+        values[i]! /= k - 1;
+        comp[i]! /= k - 1;
+      }
+      const q = (k - 1) / k;
+      values[i] = kahan(x / k, q * values[i]!, q * comp[i]!);
+      comp[i] = kahanState.c;
+    }
+  for (let i = 0; i < n; i++) {
+    if (present[i] === ABSENT) continue;
+    values[i] = incremental[i] ? values[i]! + comp[i]! : values[i]! / count[i]! + comp[i]! / count[i]!;
+  }
+  return out;
+}
+
+function quantileOf(c: Context, e: Aggregate, rows: readonly Row[], q: Float64Array): Row[] {
+  const out: Row[] = [];
+  for (const g of group(e, rows)) {
+    const row = newRow(g.labels, c.n, g.dropName);
+    for (let i = 0; i < c.n; i++) {
+      const list: number[] = [];
+      for (const r of g.rows) {
+        if (r.present[i] === FLOAT) list.push(r.values[i]!);
+        else if (r.present[i] === HISTOGRAM) c.notes.info('ignored histogram in quantile aggregation', e.expr.pos);
+      }
+      if (list.length === 0) continue;
+      checkQuantile(c, q[i]!, e.param!.pos);
+      row.values[i] = quantile(q[i]!, list);
+      row.present[i] = FLOAT;
+    }
+    out.push(row);
+  }
+  return mergeRows(out);
+}
+
+export function checkQuantile(c: Context, q: number, pos: { start: number; end: number }): void {
+  if (!(q >= 0 && q <= 1)) c.notes.warn(`quantile value should be between 0 and 1, got ${formatG(q)}`, pos);
+}
+
+function countParam(v: number): number {
+  if (Number.isNaN(v)) throw new VigieError('execution', 'Parameter value is NaN');
+  if (v >= 2 ** 63) throw new VigieError('execution', `Scalar value ${formatG(v)} overflows int64`);
+  if (v <= -(2 ** 63)) throw new VigieError('execution', `Scalar value ${formatG(v)} underflows int64`);
+  return Math.trunc(v);
+}
+
+/** A copy of each row that keeps only the steps `chosen` says. */
+function masked(row: Row, present: Uint8Array): Row {
+  return { ...row, present };
+}
+
+function topk(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Array): Row[] {
+  const top = e.op === 'topk';
+  const out: Row[] = [];
+  // NaN is never better than a number
+  const better = (a: number, b: number): number => {
+    if (a === b) return 0;
+    if (Number.isNaN(a)) return Number.isNaN(b) ? 0 : 1;
+    if (Number.isNaN(b)) return -1;
+    return (top ? a > b : a < b) ? -1 : 1;
+  };
+  for (const g of group(e, rows)) {
+    const kept = new Map<Row, Uint8Array>();
+    for (let i = 0; i < c.n; i++) {
+      const k = countParam(param[i]!);
+      const here: Row[] = [];
+      for (const r of g.rows) {
+        if (r.present[i] === FLOAT) here.push(r);
+        else if (r.present[i] === HISTOGRAM) c.notes.info(`ignored histogram in ${e.op} aggregation`, e.expr.pos);
+      }
+      if (k < 1) continue;
+      if (here.length > k || c.n === 1) here.sort((a, b) => better(a.values[i]!, b.values[i]!));
+      for (let j = 0; j < here.length && j < k; j++) {
+        const r = here[j]!;
+        let mask = kept.get(r);
+        if (!mask) kept.set(r, (mask = new Uint8Array(c.n)));
+        mask[i] = FLOAT;
+      }
+    }
+    for (const [row, mask] of kept) out.push(masked(row, mask));
+  }
+  return out;
+}
+
+function limitk(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Array): Row[] {
+  const out: Row[] = [];
+  for (const g of group(e, rows)) {
+    const taken = new Float64Array(c.n);
+    for (const row of g.rows) {
+      const mask = new Uint8Array(c.n);
+      let any = false;
+      for (let i = 0; i < c.n; i++) {
+        if (row.present[i] === ABSENT || taken[i]! >= countParam(param[i]!)) continue;
+        taken[i]!++;
+        mask[i] = row.present[i]!;
+        any = true;
+      }
+      if (any) out.push(masked(row, mask));
+    }
+  }
+  return out;
+}
+
+function limitRatio(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Array): Row[] {
+  const ratios = param.map((r) => {
+    if (Number.isNaN(r)) throw new VigieError('execution', 'Ratio value is NaN');
+    const capped = r > 1 ? 1 : r < -1 ? -1 : r;
+    if (capped !== r)
+      c.notes.warn(
+        `ratio value should be between -1 and 1, got ${formatG(r)}, capping to ${formatG(capped)}`,
+        e.param!.pos,
+      );
+    return capped;
+  });
+  const out: Row[] = [];
+  for (const row of rows) {
+    const offset = Number(labelsHash(row.labels)) / 2 ** 64;
+    const mask = new Uint8Array(c.n);
+    for (let i = 0; i < c.n; i++) {
+      const r = ratios[i]!;
+      if (row.present[i] !== ABSENT && ((r >= 0 && offset < r) || (r < 0 && offset >= 1 + r)))
+        mask[i] = row.present[i]!;
+    }
+    out.push(masked(row, mask));
+  }
+  return mergeRows(out);
+}
+
+function countValues(c: Context, e: Aggregate, rows: readonly Row[], label: string): Row[] {
+  if (label === '' || !label.isWellFormed())
+    throw new VigieError('execution', `invalid label name ${JSON.stringify(label)}`);
+  const out = new Map<string, Row>();
+  const set = new Set([...e.grouping, label]);
+  const grouping = new Set(e.grouping);
+  for (const row of rows) {
+    const base = e.without ? row.labels.without(...e.grouping, METRIC_NAME) : row.labels.only(grouping);
+    const byText = new Map<string, Row>();
+    for (let i = 0; i < c.n; i++) {
+      if (row.present[i] === ABSENT) continue;
+      const text = row.present[i] === HISTOGRAM ? histogramText(row.histograms![i]!) : formatPlain(row.values[i]!);
+      let target = byText.get(text);
+      if (!target) {
+        const labels = e.without ? base.with(label, text) : base.with(label, text).only(set);
+        target = out.get(labels.key);
+        if (!target) out.set(labels.key, (target = newRow(labels, c.n)));
+        byText.set(text, target);
+      }
+      target.values[i]!++;
+      target.present[i] = FLOAT;
+    }
+  }
+  return mergeRows([...out.values()]);
+}
+
+function histogramText(h: { readonly count: number; readonly sum: number }): string {
+  return `{count:${formatG(h.count)}, sum:${formatG(h.sum)}}`;
+}

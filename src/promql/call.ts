@@ -1,0 +1,431 @@
+/** Evaluates function calls, for all steps at once. Kernels live in the *-functions files. */
+import { unreachable, VigieError } from '../lib/errors.ts';
+import type { NativeHistogram } from '../model/histogram.ts';
+import { Labels, METRIC_NAME } from '../model/labels.ts';
+import { checkQuantile } from './aggregate.ts';
+import { type Call, type Expr, unwrap } from './ast.ts';
+import { put, renamed } from './binary.ts';
+import { ABSENT, FLOAT, HISTOGRAM, mergeRows, newRow, type Row, type Value } from './block.ts';
+import type { Context } from './context.ts';
+import { extendedWindow } from './extended-range.ts';
+import {
+  type ClassicBucket,
+  classicFraction,
+  classicQuantile,
+  nativeFraction,
+  nativeQuantile,
+} from './histogram-quantile.ts';
+import { histogramWindow } from './histogram-range.ts';
+import { infoJoin } from './info.ts';
+import { DATE_FUNCTIONS, HISTOGRAM_MAPPERS, MAPPERS, naturalCompare } from './instant-functions.ts';
+import { formatPlain } from './literal.ts';
+import { findResets, KEEPS_NAME, RANGE_KERNELS, type Window } from './range-functions.ts';
+import { instantRows, type RangeInput, rangeInput } from './select.ts';
+
+export interface Evaluator {
+  vector(c: Context, e: Expr): readonly Row[];
+  scalar(c: Context, e: Expr): Float64Array;
+  text(c: Context, e: Expr): string;
+}
+
+const filled = (n: number, f: (i: number) => number): Float64Array => {
+  const out = new Float64Array(n);
+  for (let i = 0; i < n; i++) out[i] = f(i);
+  return out;
+};
+const vector = (rows: readonly Row[]): Value => ({ kind: 'vector', rows });
+
+export function evaluateCall(c: Context, e: Call, ev: Evaluator): Value {
+  const { func, args } = e;
+  const time = (i: number): number => (c.startMs + i * c.stepMs) / 1000;
+  switch (func) {
+    case 'time':
+      return { kind: 'scalar', values: filled(c.n, time) };
+    case 'pi':
+      return { kind: 'scalar', values: new Float64Array(c.n).fill(Math.PI) };
+    case 'start':
+    case 'end':
+    case 'range':
+    case 'step': {
+      const v = { start: c.queryStartMs, end: c.queryEndMs, range: c.queryEndMs - c.queryStartMs, step: c.queryStepMs }[
+        func
+      ];
+      return { kind: 'scalar', values: new Float64Array(c.n).fill(v / 1000) };
+    }
+    case 'scalar': {
+      const rows = ev.vector(c, args[0]!);
+      return {
+        kind: 'scalar',
+        values: filled(c.n, (i) => {
+          let found = Number.NaN;
+          let count = 0;
+          for (const r of rows) {
+            if (r.present[i] !== FLOAT) continue;
+            count++;
+            found = r.values[i]!;
+          }
+          return count === 1 ? found : Number.NaN;
+        }),
+      };
+    }
+    case 'vector':
+      return vector([
+        {
+          labels: Labels.EMPTY,
+          dropName: false,
+          values: ev.scalar(c, args[0]!),
+          present: new Uint8Array(c.n).fill(FLOAT),
+        },
+      ]);
+    case 'absent': {
+      const rows = ev.vector(c, args[0]!);
+      const row = newRow(absentLabels(unwrap(args[0]!)), c.n);
+      for (let i = 0; i < c.n; i++) if (rows.every((r) => r.present[i] === ABSENT)) put(row, i, 1);
+      return vector(mergeRows([row]));
+    }
+    case 'absent_over_time': {
+      const rows = overRange(c, { ...e, func: 'present_over_time' }, args[0]!, ev, true);
+      const row = newRow(absentLabels(unwrap(args[0]!)), c.n);
+      for (let i = 0; i < c.n; i++) if (rows.every((r) => r.present[i] === ABSENT)) put(row, i, 1);
+      return vector(mergeRows([row]));
+    }
+    case 'timestamp':
+    case 'start_timestamp': {
+      if (func === 'start_timestamp')
+        throw new VigieError('unsupported', 'start_timestamp() needs start timestamps, which this store does not keep');
+      const arg = unwrap(args[0]!);
+      if (arg.kind === 'selector')
+        return vector(mergeRows(instantRows(c, arg, true).map((r) => ({ ...r, ...renamed(c, r, true) }))));
+      return vector(
+        mergeRows(
+          ev.vector(c, arg).map((r) => ({
+            ...renamed(c, r, true),
+            values: filled(c.n, time),
+            present: r.present.map((p) => (p ? FLOAT : ABSENT)),
+          })),
+        ),
+      );
+    }
+    case 'sort':
+    case 'sort_desc':
+    case 'sort_by_label':
+    case 'sort_by_label_desc':
+      return vector(sorted(c, e, ev));
+    case 'label_replace':
+    case 'label_join':
+      return vector(relabelled(c, e, ev));
+    case 'histogram_quantile':
+    case 'histogram_quantiles':
+    case 'histogram_fraction':
+      return vector(overBuckets(c, e, ev));
+    case 'info':
+      return vector(infoJoin(c, e, ev.vector(c, args[0]!)));
+  }
+  const ofHistogram = HISTOGRAM_MAPPERS.get(func);
+  if (ofHistogram) {
+    const rows = ev.vector(c, args[0]!).filter((r) => r.histograms);
+    return vector(
+      mergeRows(
+        rows.map((r) => {
+          const out = { ...newRow(r.labels, c.n), ...renamed(c, r, true) };
+          for (let i = 0; i < c.n; i++) if (r.present[i] === HISTOGRAM) put(out, i, ofHistogram(r.histograms![i]!));
+          return out;
+        }),
+      ),
+    );
+  }
+  const mapper = MAPPERS.get(func);
+  if (mapper) {
+    const nowRow: Row = {
+      labels: Labels.EMPTY,
+      dropName: false,
+      values: filled(c.n, time),
+      present: new Uint8Array(c.n).fill(FLOAT),
+    };
+    const rows = args.length === 0 && DATE_FUNCTIONS.has(func) ? [nowRow] : ev.vector(c, args[0]!);
+    const a = args[1] ? ev.scalar(c, args[1]) : new Float64Array(c.n).fill(func === 'round' ? 1 : 0);
+    const b = args[2] ? ev.scalar(c, args[2]) : new Float64Array(c.n);
+    return vector(
+      mergeRows(
+        rows.map((r) => {
+          c.meter.tick();
+          const out = { ...newRow(r.labels, c.n), ...renamed(c, r, true) };
+          for (let i = 0; i < c.n; i++) {
+            if (r.present[i] !== FLOAT || (func === 'clamp' && b[i]! < a[i]!)) continue;
+            out.values[i] = mapper(r.values[i]!, a[i]!, b[i]!);
+            out.present[i] = FLOAT;
+          }
+          return out;
+        }),
+      ),
+    );
+  }
+  const rangeArg = func === 'quantile_over_time' ? args[1]! : args[0]!;
+  if (RANGE_KERNELS.has(func)) return vector(mergeRows(overRange(c, e, rangeArg, ev), true));
+  return unreachable(func as never);
+}
+
+const COUNTERS: ReadonlySet<string> = new Set(['rate', 'increase']);
+const COUNTER_SUFFIX = /_(?:total|sum|count|bucket)$/;
+
+/** Slides the function's window over each series. */
+function overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistograms = false): Row[] {
+  const input: RangeInput = rangeInput(c, arg, (inner, x) => ev.vector(inner, x));
+  const kernel = RANGE_KERNELS.get(e.func)!;
+  const p1 =
+    e.func === 'quantile_over_time' ? ev.scalar(c, e.args[0]!) : e.args[1] ? ev.scalar(c, e.args[1]) : undefined;
+  const p2 = e.args[2] ? ev.scalar(c, e.args[2]) : undefined;
+  const steady = input.atMs !== undefined && e.func !== 'predict_linear' && !p1;
+  const n = steady ? Math.min(1, c.n) : c.n;
+  const out: Row[] = [];
+  const counter = COUNTERS.has(e.func);
+  for (const s of input.series) {
+    c.meter.tick();
+    const base = renamed(c, { ...newRow(s.labels, 0), dropName: s.dropName ?? false }, !KEEPS_NAME.has(e.func));
+    let row: Row = newRow(base.labels, c.n, base.dropName);
+    const t = s.timestamps;
+    const v = s.values;
+    const w: Window = {
+      timeMs: 0,
+      endMs: 0,
+      rangeMs: input.rangeMs,
+      p1: 0,
+      p2: 0,
+      none: false,
+      resets: counter && !s.histograms ? findResets(v, s.length) : new Int32Array(0),
+      resetLo: 0,
+    };
+    let lo = 0;
+    let hi = 0;
+    let any = false;
+    let floats = false;
+    for (let i = 0; i < n; i++) {
+      const timeMs = c.startMs + i * c.stepMs;
+      const endMs = (input.atMs ?? timeMs) - input.offsetMs;
+      const startMs = endMs - input.rangeMs;
+      while (hi < s.length && t[hi]! <= endMs) hi++;
+      while (lo < hi && t[lo]! <= startMs) lo++;
+      w.timeMs = timeMs;
+      w.endMs = endMs;
+      if (input.extended) {
+        const got = extendedWindow(c, e.func, input.extended, s, startMs, endMs, w, kernel);
+        if (got === undefined) continue;
+        row = put(row, i, got);
+        any = true;
+        continue;
+      }
+      if (hi === lo) continue;
+      if (p1) {
+        w.p1 = p1[i]!;
+        if (e.func === 'quantile_over_time') checkQuantile(c, w.p1, e.args[0]!.pos);
+      }
+      if (p2) w.p2 = p2[i]!;
+      if (s.histograms && !ignoreHistograms && hasHistogram(s.histograms, lo, hi)) {
+        const got = histogramWindow(c, e.func, s, lo, hi, w, kernel, e.args.find((x) => x === arg)?.pos ?? input.pos);
+        if (got === undefined) continue;
+        row = put(row, i, got);
+        any = true;
+        continue;
+      }
+      if (s.histograms && counter) w.resets = findResets(v, s.length);
+      w.none = false;
+      const r = kernel(t, v, lo, hi, w);
+      if (w.none) continue;
+      row.values[i] = r;
+      row.present[i] = FLOAT;
+      any = true;
+      floats = true;
+    }
+    if (!any) continue;
+    if (floats && counter) {
+      const name = s.labels.metricName;
+      if (name !== '' && !COUNTER_SUFFIX.test(name))
+        c.notes.info(
+          `metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ${JSON.stringify(name)}`,
+          arg.pos,
+        );
+    }
+    if (steady && c.n > 1)
+      for (let i = 1; i < c.n; i++)
+        if (row.present[0] !== ABSENT)
+          row = put(row, i, row.present[0] === FLOAT ? row.values[0]! : row.histograms![0]);
+    c.meter.addSamples(c.n);
+    out.push(row);
+  }
+  return out;
+}
+
+function hasHistogram(h: readonly (NativeHistogram | undefined)[], lo: number, hi: number): boolean {
+  for (let i = lo; i < hi; i++) if (h[i]) return true;
+  return false;
+}
+
+/** Labels that the absent series would have had: those of equality matchers that stand alone. */
+function absentLabels(e: Expr): Labels {
+  const s = e.kind === 'matrix' ? e.selector : e;
+  if (s.kind !== 'selector') return Labels.EMPTY;
+  const pairs = new Map<string, string>();
+  const spoilt = new Set<string>();
+  for (const m of s.matchers) {
+    if (m.name === METRIC_NAME) continue;
+    if (m.op === '=' && !pairs.has(m.name) && !spoilt.has(m.name)) pairs.set(m.name, m.value);
+    else {
+      pairs.delete(m.name);
+      spoilt.add(m.name);
+    }
+  }
+  return Labels.fromPairs(pairs);
+}
+
+function sorted(c: Context, e: Call, ev: Evaluator): readonly Row[] {
+  const rows = ev.vector(c, e.args[0]!);
+  // an order over time means nothing: range results are sorted by labels
+  if (c.n > 1)
+    return e.func.startsWith('sort_by')
+      ? rows
+      : rows.map((r) => (r.histograms ? { ...r, present: r.present.map((p) => (p === FLOAT ? p : ABSENT)) } : r));
+  const sign = e.func.endsWith('desc') ? -1 : 1;
+  if (e.func.startsWith('sort_by_label')) {
+    const names = e.args.slice(1).map((a) => ev.text(c, a));
+    return [...rows].sort((a, b) => {
+      for (const n of names) {
+        const x = a.labels.get(n);
+        const y = b.labels.get(n);
+        if (x !== y) return sign * naturalCompare(x, y);
+      }
+      return sign * Labels.compare(a.labels, b.labels);
+    });
+  }
+  const value = (r: Row): number => r.values[0]!;
+  return rows
+    .filter((r) => r.present[0] === FLOAT)
+    .sort((a, b) => {
+      if (Number.isNaN(value(a))) return Number.isNaN(value(b)) ? 0 : 1;
+      if (Number.isNaN(value(b))) return -1;
+      return sign * (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0);
+    });
+}
+
+function relabelled(c: Context, e: Call, ev: Evaluator): Row[] {
+  const rows = ev.vector(c, e.args[0]!);
+  const texts = e.args.slice(1).map((a) => ev.text(c, a));
+  const dst = texts[0]!;
+  if (dst === '' || !dst.isWellFormed())
+    throw new VigieError(
+      'execution',
+      `invalid ${e.func === 'label_join' ? 'destination ' : 'destination '}label name in ${e.func}(): ${dst}`,
+    );
+  const change = (row: Row, labels: Labels): Row => ({
+    ...row,
+    labels,
+    dropName: dst === METRIC_NAME ? false : row.dropName,
+  });
+  if (e.func === 'label_join') {
+    const [, separator, ...sources] = texts;
+    for (const s of sources)
+      if (s === '' || !s.isWellFormed())
+        throw new VigieError('execution', `invalid source label name in label_join(): ${s}`);
+    return mergeRows(
+      rows.map((r) => change(r, r.labels.with(dst, sources.map((s) => r.labels.get(s)).join(separator)))),
+    );
+  }
+  const [, replacement, source, pattern] = texts as [string, string, string, string];
+  let regex: ReturnType<Context['compileRegex']>;
+  try {
+    regex = c.compileRegex(pattern);
+  } catch (cause) {
+    throw new VigieError('execution', `invalid regular expression in label_replace(): ${pattern}`, { cause });
+  }
+  return mergeRows(
+    rows.map((r) => {
+      const value = regex.replace(r.labels.get(source), replacement);
+      return value === undefined ? r : change(r, r.labels.with(dst, value));
+    }),
+  );
+}
+
+function parseLe(text: string): number | undefined {
+  if (/^[+]?inf(inity)?$/i.test(text)) return Number.POSITIVE_INFINITY;
+  if (/^-inf(inity)?$/i.test(text)) return Number.NEGATIVE_INFINITY;
+  if (text === '' || /\s/.test(text)) return undefined;
+  const v = Number(text);
+  return Number.isNaN(v) ? undefined : v;
+}
+
+interface BucketGroup {
+  readonly labels: Labels;
+  readonly dropName: boolean;
+  readonly name: string;
+  readonly buckets: { readonly upper: number; readonly row: Row }[];
+}
+
+/** histogram_quantile, histogram_quantiles and histogram_fraction over classic buckets and native histograms. */
+function overBuckets(c: Context, e: Call, ev: Evaluator): Row[] {
+  const fraction = e.func === 'histogram_fraction';
+  const many = e.func === 'histogram_quantiles';
+  const source = e.args[many ? 0 : fraction ? 2 : 1]!;
+  const rows = ev.vector(c, source);
+  const params = (many ? e.args.slice(2) : fraction ? [] : [e.args[0]!]).map((a) => ({
+    q: ev.scalar(c, a),
+    pos: a.pos,
+  }));
+  const label = many ? ev.text(c, e.args[1]!) : '';
+  const bounds = fraction ? [ev.scalar(c, e.args[0]!), ev.scalar(c, e.args[1]!)] : [];
+  for (const p of params) for (let i = 0; i < c.n; i++) if (rows.length > 0) checkQuantile(c, p.q[i]!, p.pos);
+  const groups = new Map<string, BucketGroup>();
+  const out: Row[] = [];
+  const emit = (row: Row, q: Float64Array | undefined, each: (i: number) => number | undefined): void => {
+    const target = many && q ? { ...row, labels: row.labels.with(label, formatPlain(q[0]!)) } : row;
+    for (let i = 0; i < c.n; i++) put(target, i, each(i));
+    out.push(target);
+  };
+  const variants = fraction ? [undefined] : params.map((p) => p.q);
+  for (const row of rows) {
+    if (row.present.includes(HISTOGRAM)) {
+      for (const q of variants) {
+        const base = renamed(c, row, true);
+        emit(newRow(base.labels, c.n, base.dropName), q, (i) => {
+          if (row.present[i] !== HISTOGRAM) return undefined;
+          const h = row.histograms![i]!;
+          return q ? nativeQuantile(q[i]!, h) : nativeFraction(bounds[0]![i]!, bounds[1]![i]!, h);
+        });
+      }
+    }
+    if (!row.present.includes(FLOAT)) continue;
+    const le = row.labels.get('le');
+    const upper = parseLe(le);
+    if (upper === undefined) {
+      const name = row.labels.metricName;
+      c.notes.warn(
+        `bucket label "le" is missing or has a malformed value of ${JSON.stringify(le)}${name ? ` for metric name ${JSON.stringify(name)}` : ''}`,
+        source.pos,
+      );
+      continue;
+    }
+    const base = row.labels.without('le');
+    const delayed = c.features.has('promql-delayed-name-removal');
+    const labels = delayed ? base : base.without(METRIC_NAME);
+    const found = groups.get(base.key);
+    if (found) found.buckets.push({ upper, row });
+    else groups.set(base.key, { labels, dropName: true, name: row.labels.metricName, buckets: [{ upper, row }] });
+  }
+  for (const g of groups.values()) {
+    c.meter.tick();
+    for (const q of variants)
+      emit(newRow(g.labels, c.n, g.dropName && c.features.has('promql-delayed-name-removal')), q, (i) => {
+        const list: ClassicBucket[] = [];
+        for (const b of g.buckets)
+          if (b.row.present[i] === FLOAT) list.push({ upper: b.upper, count: b.row.values[i]! });
+        if (list.length === 0) return undefined;
+        if (!q) return classicFraction(bounds[0]![i]!, bounds[1]![i]!, list);
+        const { value, forced } = classicQuantile(q[i]!, list);
+        if (forced)
+          c.notes.info(
+            `input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)${g.name ? ` for metric name ${JSON.stringify(g.name)}` : ''}`,
+            source.pos,
+          );
+        return value;
+      });
+  }
+  return mergeRows(out);
+}

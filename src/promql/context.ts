@@ -1,0 +1,191 @@
+/** What one evaluation carries along: its steps, data, limits and the annotations it collects. */
+import { VigieError } from '../lib/errors.ts';
+import type { SeriesColumns } from '../model/sample.ts';
+import { type DurationNode, type Expr, type Pos, positionText, type VectorSelector } from './ast.ts';
+import type { Feature } from './function-table.ts';
+import type { CompileRegex } from './regex-port.ts';
+
+/** Steps a range query may have; Prometheus' own bound. */
+export const STEPS_MAX = 11_000;
+/** Work items between two looks at clock and cancel signal. */
+const CHECK_EVERY = 256;
+
+export interface QueryLimits {
+  /** Samples held at once, as Prometheus' --query.max-samples. */
+  readonly samplesMax: number;
+  /** Series selected by one query. */
+  readonly seriesMax: number;
+  readonly timeoutMs: number;
+}
+
+export const DEFAULT_LIMITS: QueryLimits = { samplesMax: 50_000_000, seriesMax: 1_000_000, timeoutMs: 120_000 };
+
+/** Warnings and infos, each text once, in order of appearance. */
+export class Annotations {
+  readonly #warnings = new Map<string, Pos | undefined>();
+  readonly #infos = new Map<string, Pos | undefined>();
+
+  warn(message: string, pos?: Pos): void {
+    this.#add(this.#warnings, `PromQL warning: ${message}`, pos);
+  }
+
+  info(message: string, pos?: Pos): void {
+    this.#add(this.#infos, `PromQL info: ${message}`, pos);
+  }
+
+  /** A message that is not PromQL's own: from the store. */
+  plain(message: string): void {
+    this.#warnings.set(message, undefined);
+  }
+
+  #add(map: Map<string, Pos | undefined>, message: string, pos: Pos | undefined): void {
+    const key = pos ? `${message}\u0000${pos.start}` : message;
+    if (!map.has(key)) map.set(key, pos);
+  }
+
+  texts(query: string, limit = 10): { readonly warnings: readonly string[]; readonly infos: readonly string[] } {
+    const list = (map: Map<string, Pos | undefined>, kind: string): string[] => {
+      const all = [
+        ...new Set(
+          [...map].map(([k, pos]) => (pos ? `${k.split('\u0000')[0]} (${positionText(query, pos.start)})` : k)),
+        ),
+      ];
+      if (all.length <= limit) return all;
+      return [...all.slice(0, limit), `${all.length - limit} more ${kind} annotations omitted`];
+    };
+    return { warnings: list(this.#warnings, 'warning'), infos: list(this.#infos, 'info') };
+  }
+}
+
+/** Counters of one query, for the answer's `stats`. */
+export class QueryMeter {
+  readonly #limits: QueryLimits;
+  readonly #cancelled: () => boolean;
+  readonly #now: () => number;
+  readonly #deadline: number;
+  #ticks = 0;
+  samples = 0;
+  peakSamples = 0;
+  series = 0;
+
+  constructor(limits: QueryLimits, nowMs: () => number, cancelled: () => boolean) {
+    this.#limits = limits;
+    this.#now = nowMs;
+    this.#cancelled = cancelled;
+    this.#deadline = nowMs() + limits.timeoutMs;
+  }
+
+  /** Called once per unit of work; throws when the query must end. */
+  tick(): void {
+    if (++this.#ticks % CHECK_EVERY === 0) this.look();
+  }
+
+  look(): void {
+    if (this.#cancelled()) throw new VigieError('canceled', 'query was canceled in expression evaluation');
+    if (this.#now() > this.#deadline)
+      throw new VigieError(
+        'query_timeout',
+        `query timed out in expression evaluation (limit: ${this.#limits.timeoutMs} ms)`,
+      );
+  }
+
+  addSamples(count: number): void {
+    this.samples += count;
+    if (this.samples > this.peakSamples) this.peakSamples = this.samples;
+    if (this.samples > this.#limits.samplesMax)
+      throw new VigieError(
+        'query_limit',
+        `query processing would load too many samples into memory in query execution (limit: ${this.#limits.samplesMax})`,
+      );
+  }
+
+  addSeries(count: number): void {
+    this.series += count;
+    if (this.series > this.#limits.seriesMax)
+      throw new VigieError(
+        'query_limit',
+        `the query selects ${this.series} series; at most ${this.#limits.seriesMax} are allowed`,
+      );
+  }
+}
+
+export interface Shared {
+  readonly data: Map<VectorSelector, readonly SeriesColumns[]>;
+  readonly lookbackMs: number;
+  /** Step of subqueries that name none. */
+  readonly defaultStepMs: number;
+  readonly features: ReadonlySet<Feature>;
+  readonly compileRegex: CompileRegex;
+  readonly notes: Annotations;
+  readonly meter: QueryMeter;
+  /** Of the outermost query, for start() and end() and duration expressions. */
+  readonly queryStartMs: number;
+  readonly queryEndMs: number;
+  readonly queryStepMs: number;
+  /** Info series found for info(), by the data selector or the call. */
+  readonly infoData: Map<Expr, readonly SeriesColumns[]>;
+}
+
+export interface Context extends Shared {
+  readonly startMs: number;
+  readonly stepMs: number;
+  readonly n: number;
+}
+
+export function endOf(c: Context): number {
+  return c.startMs + (c.n - 1) * c.stepMs;
+}
+
+/** Milliseconds of a duration in this query. Throws `execution` when it cannot be had. */
+export function durationMs(
+  d: DurationNode | undefined,
+  c: Pick<Shared, 'queryStartMs' | 'queryEndMs' | 'queryStepMs'>,
+): number {
+  return d === undefined ? 0 : Math.round(seconds(d, c) * 1000);
+}
+
+/** As `durationMs`, for ranges and steps, which must be positive. */
+export function positiveMs(d: DurationNode, c: Pick<Shared, 'queryStartMs' | 'queryEndMs' | 'queryStepMs'>): number {
+  const ms = durationMs(d, c);
+  if (!(ms > 0)) throw new VigieError('execution', 'duration must be greater than 0');
+  return ms;
+}
+
+function seconds(d: DurationNode, c: Pick<Shared, 'queryStartMs' | 'queryEndMs' | 'queryStepMs'>): number {
+  switch (d.kind) {
+    case 'number':
+      return d.seconds;
+    case 'step':
+      return c.queryStepMs / 1000;
+    case 'range':
+      return (c.queryEndMs - c.queryStartMs) / 1000;
+    case 'paren':
+      return seconds(d.inner, c);
+    case 'unary':
+      return d.op === '-' ? -seconds(d.inner, c) : seconds(d.inner, c);
+    case 'binary': {
+      const a = seconds(d.left, c);
+      const b = seconds(d.right, c);
+      if ((d.op === '/' || d.op === '%') && b === 0)
+        throw new VigieError('execution', d.op === '/' ? 'division by zero' : 'modulo by zero');
+      const v =
+        d.op === '+'
+          ? a + b
+          : d.op === '-'
+            ? a - b
+            : d.op === '*'
+              ? a * b
+              : d.op === '/'
+                ? a / b
+                : d.op === '%'
+                  ? a % b
+                  : d.op === '^'
+                    ? a ** b
+                    : d.op === 'min_of'
+                      ? Math.min(a, b)
+                      : Math.max(a, b);
+      if (!Number.isFinite(v)) throw new VigieError('execution', 'duration out of range');
+      return v;
+    }
+  }
+}

@@ -1,0 +1,172 @@
+/** Quantiles and fractions of classic buckets and native histograms. */
+import type { NativeHistogram } from '../model/histogram.ts';
+import { type Bucket, bucketsOf, isCustom, shareBelow, zeroBucket } from './native-histogram.ts';
+
+export interface ClassicBucket {
+  upper: number;
+  count: number;
+}
+
+/** Relative difference below which a falling bucket count is taken for rounding. */
+const SMALL_DELTA = 1e-12;
+
+function prepared(buckets: ClassicBucket[]): { readonly list: ClassicBucket[]; readonly forced: boolean } {
+  buckets.sort((a, b) => a.upper - b.upper || 0);
+  const list: ClassicBucket[] = [];
+  for (const b of buckets) {
+    const last = list.at(-1);
+    if (last && last.upper === b.upper) last.count += b.count;
+    else list.push({ ...b });
+  }
+  let forced = false;
+  let previous = list[0]?.count ?? 0;
+  for (let i = 1; i < list.length; i++) {
+    const now = list[i]!.count;
+    if (now === previous) continue;
+    if (nearly(previous, now)) {
+      list[i]!.count = previous;
+      continue;
+    }
+    if (now < previous) {
+      list[i]!.count = previous;
+      forced = true;
+      continue;
+    }
+    previous = now;
+  }
+  return { list, forced };
+}
+
+function nearly(a: number, b: number): boolean {
+  const sum = Math.abs(a) + Math.abs(b);
+  const diff = Math.abs(a - b);
+  if (a === 0 || b === 0 || sum < 2.2250738585072014e-308) return diff < SMALL_DELTA * 2.2250738585072014e-308;
+  return diff / Math.min(sum, Number.MAX_VALUE) < SMALL_DELTA;
+}
+
+export function classicQuantile(
+  q: number,
+  buckets: ClassicBucket[],
+): { readonly value: number; readonly forced: boolean } {
+  const plain = (value: number): { value: number; forced: boolean } => ({ value, forced: false });
+  if (Number.isNaN(q)) return plain(Number.NaN);
+  if (q < 0) return plain(Number.NEGATIVE_INFINITY);
+  if (q > 1) return plain(Number.POSITIVE_INFINITY);
+  if (!buckets.some((b) => b.upper === Number.POSITIVE_INFINITY)) return plain(Number.NaN);
+  const { list, forced } = prepared(buckets);
+  const total = list.at(-1)!.count;
+  if (list.length < 2 || total === 0) return plain(Number.NaN);
+  let rank = q * total;
+  let b = 0;
+  while (b < list.length - 1 && !(list[b]!.count >= rank)) b++;
+  if (b === list.length - 1) return { value: list.at(-2)!.upper, forced };
+  if (b === 0 && list[0]!.upper <= 0) return { value: list[0]!.upper, forced };
+  let start = 0;
+  let count = list[b]!.count;
+  if (b > 0) {
+    start = list[b - 1]!.upper;
+    count -= list[b - 1]!.count;
+    rank -= list[b - 1]!.count;
+  }
+  return { value: start + (list[b]!.upper - start) * (rank / count), forced };
+}
+
+export function classicFraction(lower: number, upper: number, buckets: ClassicBucket[]): number {
+  const { list } = prepared(buckets);
+  if (list.at(-1)?.upper !== Number.POSITIVE_INFINITY) return Number.NaN;
+  const total = list.at(-1)!.count;
+  if (total === 0 || Number.isNaN(lower) || Number.isNaN(upper)) return Number.NaN;
+  if (lower >= upper) return 0;
+  const below = (v: number): number => {
+    if (v === Number.POSITIVE_INFINITY) return total;
+    if (v === Number.NEGATIVE_INFINITY) return 0;
+    let from = Number.NEGATIVE_INFINITY;
+    let seen = 0;
+    for (const b of list) {
+      const start = from === Number.NEGATIVE_INFINITY && b.upper > 0 ? 0 : from;
+      if (v < b.upper) {
+        if (v <= start || !Number.isFinite(start) || !Number.isFinite(b.upper)) return seen;
+        return seen + (b.count - seen) * ((v - start) / (b.upper - start));
+      }
+      seen = b.count;
+      from = b.upper;
+    }
+    return total;
+  };
+  return (below(upper) - below(lower)) / total;
+}
+
+function orientedBuckets(h: NativeHistogram): Bucket[] {
+  return bucketsOf(h).map((b) =>
+    !isCustom(h) && b.lower < 0 && b.upper > 0 ? { ...zeroBucket(h), count: b.count } : b,
+  );
+}
+
+export function nativeQuantile(q: number, h: NativeHistogram): number {
+  if (q < 0) return Number.NEGATIVE_INFINITY;
+  if (q > 1) return Number.POSITIVE_INFINITY;
+  if (h.count === 0 || Number.isNaN(q)) return Number.NaN;
+  const forward = Number.isNaN(h.sum) || q < 0.5;
+  const list = orientedBuckets(h);
+  if (!forward) list.reverse();
+  let rank = (forward ? q : 1 - q) * h.count;
+  let count = 0;
+  let bucket: Bucket = { lower: 0, upper: 0, count: 0 };
+  for (const b of list) {
+    if (b.count === 0) continue;
+    bucket = { ...b };
+    count += b.count;
+    if (count >= rank) break;
+  }
+  if (isCustom(h)) {
+    if (bucket.lower === Number.NEGATIVE_INFINITY) {
+      if (bucket.upper <= 0) return bucket.upper;
+      bucket.lower = 0;
+    } else if (bucket.upper === Number.POSITIVE_INFINITY) return bucket.lower;
+  }
+  if (count > h.count) count = h.count;
+  if (count < rank) return Number.isNaN(h.sum) ? Number.NaN : bucket.upper;
+  rank = forward ? rank - (count - bucket.count) : count - rank;
+  const fraction = rank / bucket.count;
+  if (isCustom(h) || (bucket.lower <= 0 && bucket.upper >= 0))
+    return bucket.lower + (bucket.upper - bucket.lower) * fraction;
+  const l = Math.log2(Math.abs(bucket.lower));
+  const u = Math.log2(Math.abs(bucket.upper));
+  return bucket.lower > 0 ? 2 ** (l + (u - l) * fraction) : -(2 ** (u + (l - u) * (1 - fraction)));
+}
+
+export function nativeFraction(lower: number, upper: number, h: NativeHistogram): number {
+  if (h.count === 0 || Number.isNaN(lower) || Number.isNaN(upper)) return Number.NaN;
+  if (lower >= upper) return 0;
+  const list = orientedBuckets(h);
+  const below = (v: number): number => {
+    let n = 0;
+    for (const b of list) n += b.count * shareBelow(h, b, v);
+    return n;
+  };
+  const total = list.reduce((n, b) => n + b.count, 0);
+  const up = upper === Number.POSITIVE_INFINITY && !Number.isNaN(h.sum) ? h.count : Math.min(below(upper), total);
+  return (up - below(lower)) / h.count;
+}
+
+/** Population variance with every observation at its bucket's middle. */
+export function nativeVariance(h: NativeHistogram): number {
+  const mean = h.sum / h.count;
+  let variance = 0;
+  let c = 0;
+  for (const b of bucketsOf(h)) {
+    if (b.count === 0) continue;
+    let middle: number;
+    if (isCustom(h)) {
+      const lower = b.lower === Number.NEGATIVE_INFINITY ? (b.upper > 0 ? 0 : b.upper) : b.lower;
+      const upper = b.upper === Number.POSITIVE_INFINITY ? lower : b.upper;
+      middle = (lower + upper) / 2;
+    } else if (b.lower <= 0 && b.upper >= 0) middle = 0;
+    else middle = (b.upper < 0 ? -1 : 1) * Math.sqrt(b.upper * b.lower);
+    const x = b.count * (middle - mean) ** 2;
+    const t = variance + x;
+    c += Math.abs(variance) >= Math.abs(x) ? variance - t + x : x - t + variance;
+    variance = t;
+  }
+  return (variance + c) / h.count;
+}

@@ -1,0 +1,63 @@
+/** info(): adds the data labels of info series (by default target_info) that share job and instance with a series. */
+import { VigieError } from '../lib/errors.ts';
+import { type Labels, METRIC_NAME } from '../model/labels.ts';
+import type { Matcher } from '../model/matcher.ts';
+import type { Call } from './ast.ts';
+import { ABSENT, mergeRows, type Row } from './block.ts';
+import type { Context } from './context.ts';
+import { infoSelectors } from './populate.ts';
+import { instantRows } from './select.ts';
+
+/** Labels that identify what an info series describes. */
+const IDENTIFYING = ['instance', 'job'];
+
+export function infoJoin(c: Context, e: Call, rows: readonly Row[]): Row[] {
+  const selector = infoSelectors.get(e)!;
+  const data = e.args[1]?.kind === 'selector' ? e.args[1].matchers.filter((m) => m.name !== METRIC_NAME) : [];
+  const wanted = new Map<string, Matcher[]>();
+  for (const m of data) wanted.set(m.name, [...(wanted.get(m.name) ?? []), m]);
+  const test = (m: Matcher, value: string): boolean => {
+    if (m.op === '=') return value === m.value;
+    if (m.op === '!=') return value !== m.value;
+    return c.compileRegex(m.value).matches(value) === (m.op === '=~');
+  };
+  const infos = instantRows(c, selector).filter((r) => data.every((m) => test(m, r.labels.get(m.name))));
+  const byIdentity = new Map<string, Row[]>();
+  for (const r of infos) {
+    const key = IDENTIFYING.map((n) => r.labels.get(n)).join('\u0000');
+    byIdentity.set(key, [...(byIdentity.get(key) ?? []), r]);
+  }
+  const infoNames = new Set(infos.map((r) => r.labels.metricName));
+  const mustMatch = data.some((m) => !test(m, ''));
+  const out: Row[] = [];
+  for (const row of rows) {
+    if (infoNames.has(row.labels.metricName)) {
+      out.push(row);
+      continue;
+    }
+    const matches = byIdentity.get(IDENTIFYING.map((n) => row.labels.get(n)).join('\u0000')) ?? [];
+    const parts = new Map<string, { labels: Labels; present: Uint8Array }>();
+    for (let i = 0; i < c.n; i++) {
+      if (row.present[i] === ABSENT) continue;
+      let labels = row.labels;
+      const here = matches.filter((m) => m.present[i] !== ABSENT);
+      const seen = new Set<string>();
+      for (const m of here) {
+        if (seen.has(m.labels.metricName))
+          throw new VigieError('execution', `found duplicate series for info metric: existing ${m.labels.toString()}`);
+        seen.add(m.labels.metricName);
+        for (const [n, v] of m.labels.entries()) {
+          if (n === METRIC_NAME || IDENTIFYING.includes(n) || (wanted.size > 0 && !wanted.has(n)) || row.labels.has(n))
+            continue;
+          labels = labels.with(n, v);
+        }
+      }
+      if (here.length === 0 && mustMatch) continue;
+      let part = parts.get(labels.key);
+      if (!part) parts.set(labels.key, (part = { labels, present: new Uint8Array(c.n) }));
+      part.present[i] = row.present[i]!;
+    }
+    for (const part of parts.values()) out.push({ ...row, labels: part.labels, present: part.present });
+  }
+  return mergeRows(out);
+}

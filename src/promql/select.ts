@@ -1,0 +1,151 @@
+/** Instant selectors (look-back) and the columns that range functions slide over. */
+import { isStale, type SeriesColumns } from '../model/sample.ts';
+import type { Expr, Pos, Subquery, VectorSelector } from './ast.ts';
+import { FLOAT, HISTOGRAM, newRow, type Row, repeat, withHistograms } from './block.ts';
+import { type Context, durationMs, endOf, positiveMs } from './context.ts';
+import { alignedStart, atTime } from './populate.ts';
+
+/** Samples of an instant selector at each step: the newest within the look-back, unless that is a stale marker. */
+export function instantRows(c: Context, s: VectorSelector, timestamps = false): Row[] {
+  const at = atTime(s.at, c);
+  const offset = durationMs(s.offset, c);
+  const n = at === undefined ? c.n : 1;
+  const out: Row[] = [];
+  for (const series of c.data.get(s) ?? []) {
+    c.meter.tick();
+    let row = newRow(series.labels, n);
+    const { timestamps: ts, values, length } = series;
+    let k = -1;
+    let any = 0;
+    let ref = (at ?? c.startMs) - offset;
+    if (length > 64) k = lastAtOrBefore(ts, length, ref) - 1;
+    if (k < -1) k = -1;
+    for (let i = 0; i < n; i++, ref += c.stepMs) {
+      while (k + 1 < length && ts[k + 1]! <= ref) k++;
+      if (k < 0 || ts[k]! <= ref - c.lookbackMs) continue;
+      const h = series.histograms?.[k];
+      if (h) {
+        if (h.stale) continue;
+        any++;
+        if (timestamps) {
+          row.present[i] = FLOAT;
+          row.values[i] = ts[k]! / 1000;
+          continue;
+        }
+        row = withHistograms(row);
+        row.present[i] = HISTOGRAM;
+        row.histograms![i] = h;
+        continue;
+      }
+      const v = values[k]!;
+      if (Number.isNaN(v) && isStale(values, k)) continue;
+      row.present[i] = FLOAT;
+      row.values[i] = timestamps ? ts[k]! / 1000 : v;
+      any++;
+    }
+    if (any === 0) continue;
+    c.meter.addSamples(any);
+    out.push(n === c.n ? row : repeat(row, c.n));
+  }
+  return out;
+}
+
+/** Index of the last entry at or before `t`, or -1. */
+export function lastAtOrBefore(ts: Float64Array, length: number, t: number): number {
+  let lo = 0;
+  let hi = length;
+  while (lo < hi) {
+    const mid = (lo + hi) >> 1;
+    if (ts[mid]! <= t) lo = mid + 1;
+    else hi = mid;
+  }
+  return lo - 1;
+}
+
+/** What a range function slides over. `atMs` set: the same window at every step. */
+export interface RangeInput {
+  readonly series: readonly (SeriesColumns & { readonly dropName?: boolean })[];
+  readonly rangeMs: number;
+  readonly offsetMs: number;
+  readonly atMs: number | undefined;
+  readonly pos: Pos;
+  readonly extended?: 'anchored' | 'smoothed';
+}
+
+export function rangeInput(c: Context, e: Expr, evaluate: (c: Context, e: Expr) => readonly Row[]): RangeInput {
+  while (e.kind === 'paren') e = e.expr;
+  if (e.kind === 'matrix') {
+    const s = e.selector;
+    return {
+      series: (c.data.get(s) ?? []).map(withoutStale),
+      rangeMs: positiveMs(e.range, c),
+      offsetMs: durationMs(s.offset, c),
+      atMs: atTime(s.at, c),
+      pos: e.pos,
+      ...(s.extended && { extended: s.extended }),
+    };
+  }
+  return subqueryInput(c, e as Subquery, evaluate);
+}
+
+function subqueryInput(c: Context, e: Subquery, evaluate: (c: Context, e: Expr) => readonly Row[]): RangeInput {
+  const rangeMs = positiveMs(e.range, c);
+  const stepMs = e.step ? positiveMs(e.step, c) : c.defaultStepMs;
+  const offsetMs = durationMs(e.offset, c);
+  const atMs = atTime(e.at, c);
+  const startMs = alignedStart((atMs ?? c.startMs) - offsetMs - rangeMs, stepMs);
+  const last = (atMs ?? endOf(c)) - offsetMs;
+  const n = Math.max(0, Math.floor((last - startMs) / stepMs) + 1);
+  const input = { rangeMs, offsetMs, atMs, pos: e.pos };
+  if (n === 0) return { ...input, series: [] };
+  c.meter.addSamples(n);
+  const inner: Context = { ...c, startMs, stepMs, n };
+  return { ...input, series: evaluate(inner, e.expr).map((row) => toColumns(row, startMs, stepMs)) };
+}
+
+/** A row's samples as a series, absent steps left out. */
+export function toColumns(row: Row, startMs: number, stepMs: number): SeriesColumns & { readonly dropName: boolean } {
+  const n = row.values.length;
+  const timestamps = new Float64Array(n);
+  const values = new Float64Array(n);
+  const histograms = row.histograms ? new Array(n).fill(undefined) : undefined;
+  let k = 0;
+  for (let i = 0; i < n; i++) {
+    if (row.present[i] === 0) continue;
+    timestamps[k] = startMs + i * stepMs;
+    values[k] = row.values[i]!;
+    if (histograms && row.present[i] === HISTOGRAM) histograms[k] = row.histograms![i];
+    k++;
+  }
+  return {
+    labels: row.labels,
+    dropName: row.dropName,
+    length: k,
+    timestamps,
+    values,
+    ...(histograms && { histograms }),
+  };
+}
+
+function withoutStale(s: SeriesColumns): SeriesColumns {
+  let stale = false;
+  for (let i = 0; i < s.length && !stale; i++) {
+    const v = s.values[i]!;
+    const h = s.histograms?.[i];
+    stale = h ? h.stale === true : Number.isNaN(v) && isStale(s.values, i);
+  }
+  if (!stale) return s;
+  const timestamps = new Float64Array(s.length);
+  const values = new Float64Array(s.length);
+  const histograms = s.histograms ? new Array(s.length).fill(undefined) : undefined;
+  let k = 0;
+  for (let i = 0; i < s.length; i++) {
+    const h = s.histograms?.[i];
+    if (h ? h.stale : isStale(s.values, i)) continue;
+    timestamps[k] = s.timestamps[i]!;
+    values[k] = s.values[i]!;
+    if (histograms) histograms[k] = h;
+    k++;
+  }
+  return { labels: s.labels, length: k, timestamps, values, ...(histograms && { histograms }) };
+}
