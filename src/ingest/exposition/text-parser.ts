@@ -288,7 +288,8 @@ export class TextParser {
       this.#i = end + 1;
       this.#space();
       if (b[this.#i] === 44) this.#i++;
-      else if (b[this.#i] !== 125) throw this.#error('wanted "," or "}" after the label value');
+      // the text format lets the comma go, OpenMetrics does not
+      else if (this.#openMetrics && b[this.#i] !== 125) throw this.#error('wanted "," or "}" after the label value');
     }
   }
 
