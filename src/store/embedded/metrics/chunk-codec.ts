@@ -30,7 +30,8 @@ const exceptionAt = new Uint8Array(N);
 const writer = new BitWriter();
 const reader = new BitReader();
 
-const widthOf = (v: number): number => (v < 1 ? 0 : v < 4294967296 ? 32 - Math.clz32(v) : 64 - Math.clz32(v / 4294967296));
+const widthOf = (v: number): number =>
+  v < 1 ? 0 : v < 4294967296 ? 32 - Math.clz32(v) : 64 - Math.clz32(v / 4294967296);
 const zigzag = (v: number): number => (v < 0 ? -2 * v - 1 : 2 * v);
 const unzigzag = (v: number): number => (v % 2 === 1 ? -(v + 1) / 2 : v / 2);
 
@@ -195,7 +196,7 @@ function scale(values: Float64Array, bits: Uint32Array, n: number): number {
     let e = exponent;
     let f = factor;
     let ok = false;
-    while (v === v) {
+    while (!Number.isNaN(v)) {
       const m = Math.round(v * f);
       if (m > SCALED_MAX || m < -SCALED_MAX) break;
       if (m / f === v) {

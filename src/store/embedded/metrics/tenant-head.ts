@@ -1,0 +1,310 @@
+/**
+ * The samples of one tenant that are not in a block yet: per series up to 120 raw samples, before them sealed chunks,
+ * in windows of one block's length. Appends and reads are synchronous and build no object per sample. It knows neither
+ * files nor other tenants; durability is the WAL's business.
+ */
+import type { NativeHistogram } from '../../../model/histogram.ts';
+import type { Labels } from '../../../model/labels.ts';
+import type { CompileMatcher } from '../../metrics.ts';
+import { CHUNK_BYTES_MAX, CHUNK_SAMPLES_MAX, encodeChunk } from './chunk-codec.ts';
+import type { Gather } from './gather.ts';
+import { HeadWindow, NO_CHUNK } from './head-window.ts';
+import { type RawPages, SLOT_CAPACITIES, type Slot } from './raw-pages.ts';
+import { SeriesIndex } from './series-index.ts';
+
+export const APPENDED = 0;
+/** Same time and same value as before: accepted, nothing to store. */
+export const REPEATED = 1;
+export const LATE = 2;
+export const REFUSED_OUT_OF_ORDER = 3;
+export const REFUSED_DUPLICATE = 4;
+export const REFUSED_TOO_OLD = 5;
+export type AppendOutcome = 0 | 1 | 2 | 3 | 4 | 5;
+
+const NO_SLOT = 0xffffffff;
+const OFFSET_MS_MAX = 2 ** 31 - 1;
+const chunkBytes = new Uint8Array(CHUNK_BYTES_MAX);
+
+export class TenantHead {
+  readonly index: SeriesIndex;
+  readonly windows = new Map<number, HeadWindow>();
+  /** Windows on their way into a block: still read, no longer written. */
+  readonly frozen = new Set<HeadWindow>();
+  readonly #blockMs: number;
+  readonly #raw: RawPages;
+  readonly #slot: Slot;
+  samplesTotal = 0;
+  minTimeMs = Number.POSITIVE_INFINITY;
+  maxTimeMs = Number.NEGATIVE_INFINITY;
+  #slots = new Uint32Array(16);
+  #class = new Uint8Array(16);
+  #rawCount = new Uint8Array(16);
+  #base = new Float64Array(16);
+  #rawEnd = new Float64Array(16);
+  #lastT = new Float64Array(16);
+  #lastBits = new Uint32Array(32);
+  /** Number of the series in the WAL segment, 0 when it has none there. */
+  walIds = new Uint32Array(16);
+  #window: HeadWindow | undefined;
+  /** WAL segment that the samples appended now stand in. */
+  segment = 0;
+
+  constructor(blockMs: number, raw: RawPages, compile: CompileMatcher) {
+    this.index = new SeriesIndex(compile);
+    this.#blockMs = blockMs;
+    this.#raw = raw;
+    this.#slot = raw.emptySlot();
+  }
+
+  get memoryBytes(): number {
+    let sum = this.index.memoryBytes + this.#slots.length * 45;
+    for (let ref = 0; ref < this.index.size; ref++)
+      if (this.#slots[ref] !== NO_SLOT) sum += SLOT_CAPACITIES[this.#class[ref]!]! * 12;
+    for (const w of this.windows.values()) sum += w.memoryBytes;
+    for (const w of this.frozen) sum += w.memoryBytes;
+    return sum;
+  }
+
+  addSeries(labels: Labels): number {
+    const ref = this.index.add(labels);
+    if (ref >= this.#slots.length) this.#grow();
+    this.#slots[ref] = NO_SLOT;
+    this.#rawCount[ref] = 0;
+    this.#lastT[ref] = Number.NEGATIVE_INFINITY;
+    this.walIds[ref] = 0;
+    return ref;
+  }
+
+  lastTimeMs(ref: number): number {
+    return this.#lastT[ref]!;
+  }
+
+  /** Appends one float by its bits. `oldestMs`: anything before is too old; `lateMs`: how much out of order is allowed. */
+  append(ref: number, t: number, low: number, high: number, lateMs: number, oldestMs: number): AppendOutcome {
+    const last = this.#lastT[ref]!;
+    if (t <= last) {
+      if (t === last) {
+        if (this.#lastBits[2 * ref] === low && this.#lastBits[2 * ref + 1] === high) return REPEATED;
+        return REFUSED_DUPLICATE;
+      }
+      if (t < last - lateMs || lateMs === 0) return REFUSED_OUT_OF_ORDER;
+      if (t < oldestMs) return REFUSED_TOO_OLD;
+      const taken = this.bitsAt(ref, t);
+      if (taken) return taken[0] === low && taken[1] === high ? REPEATED : REFUSED_DUPLICATE;
+      this.windowAt(t).addLate(ref, t, low, high);
+      this.samplesTotal++;
+      if (t < this.minTimeMs) this.minTimeMs = t;
+      return LATE;
+    }
+    if (t < oldestMs) return REFUSED_TOO_OLD;
+    let n = this.#rawCount[ref]!;
+    if (n !== 0 && (t >= this.#rawEnd[ref]! || t - this.#base[ref]! > OFFSET_MS_MAX)) {
+      this.seal(ref);
+      n = 0;
+    }
+    if (n === 0) {
+      if (this.#slots[ref] === NO_SLOT) {
+        this.#class[ref] = 0;
+        this.#slots[ref] = this.#raw.take(0);
+      }
+      this.#base[ref] = t;
+      this.#rawEnd[ref] = this.windowAt(t).endMs;
+    } else if (n === SLOT_CAPACITIES[this.#class[ref]!]) {
+      if (n === CHUNK_SAMPLES_MAX) {
+        this.seal(ref);
+        n = 0;
+        this.#base[ref] = t;
+        this.#rawEnd[ref] = this.windowAt(t).endMs;
+      } else this.#widen(ref, n);
+    }
+    const slot = this.#slot;
+    this.#raw.locate(this.#class[ref]!, this.#slots[ref]!, slot);
+    const i = slot.at + n;
+    slot.page.offsets[i] = t - this.#base[ref]!;
+    slot.page.bits[2 * i] = low;
+    slot.page.bits[2 * i + 1] = high;
+    this.#rawCount[ref] = n + 1;
+    this.#lastT[ref] = t;
+    this.#lastBits[2 * ref] = low;
+    this.#lastBits[2 * ref + 1] = high;
+    this.samplesTotal++;
+    if (t > this.maxTimeMs) this.maxTimeMs = t;
+    if (t < this.minTimeMs) this.minTimeMs = t;
+    return APPENDED;
+  }
+
+  /** Appends one native histogram; `same` tells whether the one at an equal time is equal. */
+  appendHistogram(
+    ref: number,
+    t: number,
+    histogram: NativeHistogram,
+    oldestMs: number,
+    same: (a: NativeHistogram, b: NativeHistogram) => boolean,
+  ): AppendOutcome {
+    const last = this.#lastT[ref]!;
+    if (t < last) return REFUSED_OUT_OF_ORDER;
+    const window = this.windowAt(t);
+    let column = window.histograms.get(ref);
+    if (t === last) {
+      const old = column?.ts.at(-1) === t ? column.items.at(-1)! : undefined;
+      return old && same(old, histogram) ? REPEATED : REFUSED_DUPLICATE;
+    }
+    if (t < oldestMs) return REFUSED_TOO_OLD;
+    if (!column) window.histograms.set(ref, (column = { ts: [], items: [] }));
+    column.ts.push(t);
+    column.items.push(histogram);
+    window.samples++;
+    this.#lastT[ref] = t;
+    // no float has these bits: a float at the same time is a duplicate, never a repetition
+    this.#lastBits[2 * ref] = 0xdead;
+    this.#lastBits[2 * ref + 1] = 0x7ff80000;
+    this.samplesTotal++;
+    if (t > this.maxTimeMs) this.maxTimeMs = t;
+    if (t < this.minTimeMs) this.minTimeMs = t;
+    return APPENDED;
+  }
+
+  windowAt(t: number): HeadWindow {
+    let w = this.#window;
+    if (!w || t < w.startMs || t >= w.endMs) {
+      const start = Math.floor(t / this.#blockMs) * this.#blockMs;
+      w = this.windows.get(start);
+      if (!w) this.windows.set(start, (w = new HeadWindow(start, start + this.#blockMs)));
+      if (this.segment < w.firstSegment) w.firstSegment = this.segment;
+      this.#window = w;
+    }
+    return w;
+  }
+
+  /** Turns the raw samples of a series into a chunk of their window. */
+  seal(ref: number): void {
+    const n = this.#rawCount[ref]!;
+    if (n === 0) return;
+    const slot = this.#slot;
+    this.#raw.locate(this.#class[ref]!, this.#slots[ref]!, slot);
+    const { page, at } = slot;
+    const end = encodeChunk(
+      page.offsets.subarray(at, at + n),
+      page.values.subarray(at, at + n),
+      page.bits.subarray(2 * at, 2 * (at + n)),
+      n,
+      chunkBytes,
+      0,
+    );
+    const base = this.#base[ref]!;
+    const window = this.windowAt(base);
+    window.addChunk(ref, base, base + page.offsets[at + n - 1]!, chunkBytes.subarray(0, end));
+    window.samples += n;
+    this.#rawCount[ref] = 0;
+  }
+
+  /**
+   * Seals and takes out a window in slices; it goes on being read through `frozen` until `release`. What is appended to
+   * its span meanwhile may end up in it or in a successor, never nowhere.
+   */
+  async freeze(window: HeadWindow, pause: () => Promise<void> | undefined): Promise<void> {
+    for (let ref = 0; ref < this.index.size; ref++) {
+      this.sealInto(ref, window);
+      if ((ref & 1023) === 1023) await pause();
+    }
+    // what came in during the pauses; from here to the removal nothing can come
+    for (let ref = 0; ref < this.index.size; ref++) this.sealInto(ref, window);
+    this.windows.delete(window.startMs);
+    if (this.#window === window) this.#window = undefined;
+    this.frozen.add(window);
+  }
+
+  sealInto(ref: number, window: HeadWindow): void {
+    if (this.#rawCount[ref]! > 0 && this.#base[ref]! >= window.startMs && this.#base[ref]! < window.endMs)
+      this.seal(ref);
+  }
+
+  /** Drops a window whose block is in place, gives back idle memory, forgets series without any sample here. */
+  release(window: HeadWindow): number[] {
+    this.frozen.delete(window);
+    const gone: number[] = [];
+    const all = [...this.windows.values(), ...this.frozen];
+    for (let ref = 0; ref < this.index.size; ref++) {
+      if (!this.index.isAlive(ref) || this.#rawCount[ref] !== 0 || this.#lastT[ref]! >= window.endMs) continue;
+      if (this.#slots[ref] !== NO_SLOT) {
+        this.#raw.give(this.#class[ref]!, this.#slots[ref]!);
+        this.#slots[ref] = NO_SLOT;
+      }
+      if (all.every((w) => w.head(ref) === NO_CHUNK && !w.late.has(ref) && !w.histograms.has(ref))) gone.push(ref);
+    }
+    this.index.remove(gone);
+    return gone;
+  }
+
+  /** Gives back all raw memory; the head is not used afterwards. */
+  dispose(): void {
+    for (let ref = 0; ref < this.index.size; ref++)
+      if (this.index.isAlive(ref) && this.#slots[ref] !== NO_SLOT) this.#raw.give(this.#class[ref]!, this.#slots[ref]!);
+  }
+
+  /** Hands the samples of a series in the range to `into`, oldest first except for late ones. */
+  gather(ref: number, startMs: number, endMs: number, into: Gather): void {
+    for (const w of this.frozen) this.#gatherWindow(w, ref, startMs, endMs, into);
+    for (const w of this.windows.values()) this.#gatherWindow(w, ref, startMs, endMs, into);
+    const n = this.#rawCount[ref]!;
+    if (n === 0) return;
+    const base = this.#base[ref]!;
+    if (base > endMs || this.#lastT[ref]! < startMs) return;
+    const slot = this.#slot;
+    this.#raw.locate(this.#class[ref]!, this.#slots[ref]!, slot);
+    into.raw(slot.page.offsets, slot.page.bits, slot.at, n, base);
+  }
+
+  #gatherWindow(w: HeadWindow, ref: number, startMs: number, endMs: number, into: Gather): void {
+    if (w.startMs > endMs || w.endMs <= startMs) return;
+    const chain: number[] = [];
+    for (let c = w.head(ref); c !== NO_CHUNK; c = w.prev[c]!)
+      if (w.minT[c]! <= endMs && w.maxT[c]! >= startMs) chain.push(c);
+    for (let i = chain.length - 1; i >= 0; i--) {
+      const c = chain[i]!;
+      const at = w.offset(c);
+      into.chunk(w.page(c), at, at + w.size[c]!, w.minT[c]!);
+    }
+    if (w.late.size > 0) {
+      const late = w.late.get(ref);
+      if (late) into.floats(late.ts, late.values, late.length);
+    }
+    if (w.histograms.size > 0) {
+      const h = w.histograms.get(ref);
+      if (h) into.histograms(h.ts, h.items);
+    }
+  }
+
+  /** Bits of the float at exactly `t`, when the head has one. Set by the store, which owns the gatherer. */
+  bitsAt: (ref: number, t: number) => readonly [low: number, high: number] | undefined = () => undefined;
+
+  #widen(ref: number, n: number): void {
+    const from = this.#raw.emptySlot();
+    const to = this.#raw.emptySlot();
+    const old = this.#class[ref]!;
+    const slot = this.#raw.take(old + 1);
+    this.#raw.locate(old, this.#slots[ref]!, from);
+    this.#raw.locate(old + 1, slot, to);
+    to.page.offsets.set(from.page.offsets.subarray(from.at, from.at + n), to.at);
+    to.page.bits.set(from.page.bits.subarray(2 * from.at, 2 * (from.at + n)), 2 * to.at);
+    this.#raw.give(old, this.#slots[ref]!);
+    this.#class[ref] = old + 1;
+    this.#slots[ref] = slot;
+  }
+
+  #grow(): void {
+    const n = this.#slots.length * 2;
+    const copy = <T extends { set(from: T): void }>(to: T, from: T): T => {
+      to.set(from);
+      return to;
+    };
+    this.#slots = copy(new Uint32Array(n), this.#slots);
+    this.#class = copy(new Uint8Array(n), this.#class);
+    this.#rawCount = copy(new Uint8Array(n), this.#rawCount);
+    this.#base = copy(new Float64Array(n), this.#base);
+    this.#rawEnd = copy(new Float64Array(n), this.#rawEnd);
+    this.#lastT = copy(new Float64Array(n), this.#lastT);
+    this.#lastBits = copy(new Uint32Array(2 * n), this.#lastBits);
+    this.walIds = copy(new Uint32Array(n), this.walIds);
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Answers queries for one tenant from head and blocks. In-memory answers are synchronous; a block that overlaps the
+ * range makes the answer a promise. It runs no regular expression itself.
+ */
+import { VigieError } from '../../../lib/errors.ts';
+import { compareUtf8, type Labels } from '../../../model/labels.ts';
+import type { Matcher } from '../../../model/matcher.ts';
+import type { Exemplar, MetricMetadata, SeriesColumns } from '../../../model/sample.ts';
+import type { CompileMatcher, MetricsReader, SelectHints, TimeRange } from '../../metrics.ts';
+import { gatherLoaded, type LoadedSeries } from './block-reader.ts';
+import type { Gather } from './gather.ts';
+import type { Tenant } from './tenant.ts';
+
+export interface ReaderPorts {
+  readonly gather: Gather;
+  readonly compile: CompileMatcher;
+  readonly onCorrupt: (message: string) => void;
+  /** Older samples are out of retention and not served; -Infinity for none. */
+  readonly oldestMs: () => number;
+}
+
+export class TenantReader implements MetricsReader {
+  readonly #tenant: Tenant;
+  readonly #ports: ReaderPorts;
+
+  constructor(tenant: Tenant, ports: ReaderPorts) {
+    this.#tenant = tenant;
+    this.#ports = ports;
+  }
+
+  select(
+    matchers: readonly Matcher[],
+    range: TimeRange,
+    hints: SelectHints = {},
+  ): readonly SeriesColumns[] | Promise<readonly SeriesColumns[]> {
+    const startMs = Math.max(range.startMs, this.#ports.oldestMs());
+    const blocks = this.#tenant.blocks.filter((b) => b.footer.startMs <= range.endMs && b.footer.endMs > startMs);
+    if (blocks.length === 0) return this.#collect(matchers, startMs, range.endMs, hints, undefined);
+    return this.#withBlocks(matchers, startMs, range.endMs, hints, blocks);
+  }
+
+  async #withBlocks(
+    matchers: readonly Matcher[],
+    startMs: number,
+    endMs: number,
+    hints: SelectHints,
+    blocks: Tenant['blocks'],
+  ): Promise<readonly SeriesColumns[]> {
+    const loaded = new Map<string, LoadedSeries[]>();
+    for (const block of blocks) {
+      hints.signal?.throwIfAborted();
+      let series: LoadedSeries[];
+      try {
+        series = await block.select(matchers, startMs, endMs, (m) => this.#corrupt(m, hints));
+      } catch (error) {
+        if (!(error instanceof VigieError) || error.code !== 'corrupt') throw error;
+        this.#corrupt(`${error.message}; the block is left out`, hints);
+        continue;
+      }
+      for (const s of series) {
+        const list = loaded.get(s.labels.key);
+        if (list) list.push(s);
+        else loaded.set(s.labels.key, [s]);
+      }
+    }
+    return this.#collect(matchers, startMs, endMs, hints, loaded);
+  }
+
+  /** One synchronous pass: the gatherer is shared and must not be left half full across an await. */
+  #collect(
+    matchers: readonly Matcher[],
+    startMs: number,
+    endMs: number,
+    hints: SelectHints,
+    loaded: Map<string, LoadedSeries[]> | undefined,
+  ): SeriesColumns[] {
+    const { head, deleted } = this.#tenant;
+    const gather = this.#ports.gather;
+    const refs = head.index.select(matchers);
+    const seriesMax = hints.seriesMax ?? Number.POSITIVE_INFINITY;
+    const samplesMax = hints.samplesMax ?? Number.POSITIVE_INFINITY;
+    const check = (): void => {
+      if (gather.samples > samplesMax)
+        throw new VigieError(
+          'query_limit',
+          `the query loads more than ${samplesMax} samples; narrow it or raise the limit`,
+        );
+    };
+    if (refs.length + (loaded?.size ?? 0) > seriesMax && Math.max(refs.length, loaded?.size ?? 0) > seriesMax)
+      throw new VigieError(
+        'query_limit',
+        `the query selects more than ${seriesMax} series; narrow it or raise the limit`,
+      );
+    const corrupt = (message: string): void => this.#corrupt(message, hints);
+    gather.begin(startMs, endMs);
+    for (const ref of refs) {
+      const labels = head.index.labels(ref);
+      if (loaded) {
+        const list = loaded.get(labels.key);
+        if (list) {
+          for (const l of list) gatherLoaded(l, gather, corrupt);
+          loaded.delete(labels.key);
+        }
+      }
+      head.gather(ref, startMs, endMs, gather);
+      gather.finish(labels, deleted.size > 0 ? deleted.get(labels.key) : undefined);
+      check();
+    }
+    for (const [key, list] of loaded ?? []) {
+      for (const l of list) gatherLoaded(l, gather, corrupt);
+      gather.finish(list[0]!.labels, deleted.get(key));
+      check();
+    }
+    return gather.result();
+  }
+
+  async series(
+    matcherSets: readonly (readonly Matcher[])[],
+    range: TimeRange,
+    limit = Number.POSITIVE_INFINITY,
+  ): Promise<readonly Labels[]> {
+    const found = new Map<string, Labels>();
+    for (const matchers of matcherSets.length === 0 ? [[]] : matcherSets) {
+      for (const s of await this.select(matchers, range)) {
+        found.set(s.labels.key, s.labels);
+        if (found.size >= limit) return [...found.values()];
+      }
+    }
+    return [...found.values()];
+  }
+
+  async labelNames(
+    matcherSets: readonly (readonly Matcher[])[],
+    range: TimeRange,
+    limit?: number,
+  ): Promise<readonly string[]> {
+    const names = new Set<string>();
+    for (const labels of await this.series(matcherSets, range)) for (const [name] of labels) names.add(name);
+    return [...names].sort(compareUtf8).slice(0, limit);
+  }
+
+  async labelValues(
+    name: string,
+    matcherSets: readonly (readonly Matcher[])[],
+    range: TimeRange,
+    limit?: number,
+  ): Promise<readonly string[]> {
+    const values = new Set<string>();
+    for (const labels of await this.series(matcherSets, range)) {
+      const value = labels.get(name);
+      if (value !== '') values.add(value);
+    }
+    return [...values].sort(compareUtf8).slice(0, limit);
+  }
+
+  async metadata(metric?: string, limit?: number): Promise<readonly MetricMetadata[]> {
+    const all = this.#tenant.metadata;
+    if (metric !== undefined) return all.has(metric) ? [all.get(metric)!] : [];
+    return [...all.values()].slice(0, limit);
+  }
+
+  async exemplars(
+    matcherSets: readonly (readonly Matcher[])[],
+    range: TimeRange,
+  ): Promise<readonly { readonly labels: Labels; readonly exemplars: readonly Exemplar[] }[]> {
+    const sets = matcherSets.map((set) => set.map((m) => this.#ports.compile(m)));
+    const out = new Map<string, { labels: Labels; exemplars: Exemplar[] }>();
+    for (const { labels, exemplar } of this.#tenant.exemplars) {
+      if (exemplar.timestampMs < range.startMs || exemplar.timestampMs > range.endMs) continue;
+      if (!sets.some((set) => set.every((m) => m.matches(labels.get(m.name))))) continue;
+      const entry = out.get(labels.key);
+      if (entry) entry.exemplars.push(exemplar);
+      else out.set(labels.key, { labels, exemplars: [exemplar] });
+    }
+    for (const e of out.values()) e.exemplars.sort((a, b) => a.timestampMs - b.timestampMs);
+    return [...out.values()];
+  }
+
+  #corrupt(message: string, hints: SelectHints): void {
+    this.#ports.onCorrupt(message);
+    hints.warn?.(message);
+  }
+}

@@ -1,0 +1,349 @@
+/**
+ * Appends batches of one tenant: resolves series (byte keys first), enforces quotas, puts samples into head and WAL in
+ * one synchronous pass, then waits for the WAL. Batches are never partly visible to a reader of the same turn.
+ */
+import type { Clock } from '../../../lib/clock.ts';
+import { isVigieError, VigieError } from '../../../lib/errors.ts';
+import type { Labels } from '../../../model/labels.ts';
+import { type Sample, setStale } from '../../../model/sample.ts';
+import type { MetricsQuota, MetricsWriter, RejectReason, WriteBatch, WriteResult } from '../../metrics.ts';
+import { encodeHistogram, histogramProblem } from './histogram-codec.ts';
+import {
+  doubles,
+  doubleWords,
+  putExemplar,
+  putHistogram,
+  putMetadata,
+  putSeries,
+  putTenant,
+  RECORD_SAMPLES,
+} from './records.ts';
+import { NO_SERIES } from './series-index.ts';
+import type { Tenant } from './tenant.ts';
+import { LATE, REFUSED_DUPLICATE, REFUSED_OUT_OF_ORDER, REPEATED } from './tenant-head.ts';
+import type { Wal } from './wal.ts';
+
+/** Samples further ahead of the clock are refused, as Prometheus does. */
+export const FUTURE_MS_MAX = 10 * 60_000;
+/** Total length of an exemplar's labels in characters (OpenMetrics). */
+const EXEMPLAR_LABELS_MAX = 128;
+const RECORD_SAMPLES_MAX = 1_000_000;
+const OFFSET_MAX = 2 ** 31 - 1;
+
+export interface WriterPorts {
+  readonly wal: () => Wal;
+  readonly clock: Clock;
+  readonly quota: () => MetricsQuota;
+  readonly onResult: (result: WriteResult) => void;
+}
+
+let refs = new Uint32Array(1024);
+
+export class TenantWriter implements MetricsWriter {
+  readonly #tenant: Tenant;
+  readonly #ports: WriterPorts;
+
+  constructor(tenant: Tenant, ports: WriterPorts) {
+    this.#tenant = tenant;
+    this.#ports = ports;
+  }
+
+  append(batch: WriteBatch): Promise<WriteResult> {
+    try {
+      const wal = this.#ports.wal();
+      wal.checkRoom();
+      const result = this.#append(batch, wal);
+      this.#ports.onResult(result);
+      if (result.samplesAccepted + result.histogramsAccepted + result.exemplarsAccepted === 0 && wal.pendingBytes === 0)
+        return Promise.resolve(result);
+      return wal.flush().then(() => result);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  appendSamples(samples: readonly Sample[]): Promise<WriteResult> {
+    const n = samples.length;
+    const sampleStart = new Uint32Array(n + 1);
+    const timestamps = new Float64Array(n);
+    const values = new Float64Array(n);
+    const histograms: NonNullable<WriteBatch['histograms']>[number][] = [];
+    let at = 0;
+    samples.forEach((s, i) => {
+      sampleStart[i] = at;
+      if (s.histogram) histograms.push({ series: i, timestampMs: s.timestampMs, histogram: s.histogram });
+      else {
+        timestamps[at] = s.timestampMs;
+        values[at] = s.value;
+        if (s.stale) setStale(values, at);
+        at++;
+      }
+    });
+    sampleStart[n] = at;
+    const none = new Uint32Array(0);
+    return this.append({
+      seriesCount: n,
+      dialect: 'labels',
+      keys: new Uint8Array(0),
+      keyStart: none,
+      keyEnd: none,
+      labels: (i) => samples[i]!.labels,
+      sampleStart,
+      timestamps,
+      values,
+      histograms,
+    });
+  }
+
+  #append(batch: WriteBatch, wal: Wal): WriteResult {
+    const tenant = this.#tenant;
+    const head = tenant.head;
+    const quota = this.#ports.quota();
+    const tally = new Tally();
+    const samples = batch.seriesCount === 0 ? 0 : batch.sampleStart[batch.seriesCount]! - batch.sampleStart[0]!;
+    const total = samples + (batch.histograms?.length ?? 0);
+    if (quota.samplesPerSecondMax !== undefined) {
+      const burst = quota.samplesBurstMax ?? quota.samplesPerSecondMax;
+      if (!tenant.takeTokens(total, quota.samplesPerSecondMax, burst, this.#ports.clock.monotonicMs())) {
+        tally.add(
+          'rate_quota',
+          total,
+          () =>
+            `${total} samples exceed the tenant's ingest rate of ${quota.samplesPerSecondMax} a second (burst ${burst})`,
+        );
+        return tally.result(0, 0, 0);
+      }
+    }
+    if (tenant.walNumber === 0) putTenant(wal, (tenant.walNumber = nextTenantNumber(wal)), tenant.id);
+    this.#resolve(batch, quota, tally, wal);
+    const now = this.#ports.clock.now();
+    const newest = now + FUTURE_MS_MAX;
+    const oldest = Math.max(0, quota.retentionMs ? now - quota.retentionMs : 0);
+    const late = quota.outOfOrderWindowMs ?? 0;
+    const accepted = this.#floats(batch, tally, wal, newest, oldest, late);
+    let histograms = 0;
+    for (const h of batch.histograms ?? []) {
+      const ref = refs[h.series]!;
+      if (ref === NO_SERIES) continue;
+      const problem = histogramProblem(h.histogram);
+      if (problem) {
+        tally.add('invalid_histogram', 1, () => `${head.index.labels(ref)} at ${h.timestampMs}: ${problem}`);
+        continue;
+      }
+      if (!(h.timestampMs <= newest)) {
+        tally.add('too_far_in_future', 1, () => this.#where(ref, h.timestampMs, `newest allowed ${newest}`));
+        continue;
+      }
+      const outcome = head.appendHistogram(ref, h.timestampMs, h.histogram, oldest, sameHistogram);
+      if (outcome <= REPEATED) {
+        histograms++;
+        if (outcome !== REPEATED) putHistogram(wal, tenant.walNumber, head.walIds[ref]!, h.timestampMs, h.histogram);
+      } else this.#refused(tally, outcome, ref, h.timestampMs, oldest);
+    }
+    let exemplars = 0;
+    for (const { series, exemplar } of batch.exemplars ?? []) {
+      const ref = refs[series]!;
+      if (ref === NO_SERIES) continue;
+      const length = exemplar.labels.flat.reduce((sum, s) => sum + s.length, 0);
+      if (length > EXEMPLAR_LABELS_MAX) {
+        tally.add(
+          'invalid_exemplar',
+          1,
+          () =>
+            `${head.index.labels(ref)}: the exemplar's labels have ${length} characters, limit ${EXEMPLAR_LABELS_MAX}`,
+        );
+      } else if (tenant.addExemplar(head.index.labels(ref), exemplar)) {
+        putExemplar(wal, tenant.walNumber, head.walIds[ref]!, exemplar);
+        exemplars++;
+      } else
+        tally.add('invalid_exemplar', 1, () =>
+          this.#where(ref, exemplar.timestampMs, 'an exemplar older than the last one'),
+        );
+    }
+    for (const m of batch.metadata ?? []) if (tenant.addMetadata(m)) putMetadata(wal, tenant.walNumber, m);
+    return tally.result(accepted, histograms, exemplars);
+  }
+
+  #floats(batch: WriteBatch, tally: Tally, wal: Wal, newest: number, oldest: number, late: number): number {
+    const head = this.#tenant.head;
+    const { sampleStart, timestamps, values } = batch;
+    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
+    let accepted = 0;
+    let base = Number.NaN;
+    let inRecord = 0;
+    let lastWindowMs = Number.NaN;
+    const nowMs = this.#ports.clock.monotonicMs();
+    for (let i = 0; i < batch.seriesCount; i++) {
+      const ref = refs[i]!;
+      if (ref === NO_SERIES) continue;
+      for (let s = sampleStart[i]!; s < sampleStart[i + 1]!; s++) {
+        const t = timestamps[s]!;
+        if (!(t <= newest)) {
+          tally.add('too_far_in_future', 1, () => this.#where(ref, t, `newest allowed ${newest}`));
+          continue;
+        }
+        const low = bits[2 * s]!;
+        const high = bits[2 * s + 1]!;
+        const outcome = head.append(ref, t, low, high, late, oldest);
+        if (outcome === REPEATED) {
+          accepted++;
+          continue;
+        }
+        if (outcome > LATE) {
+          this.#refused(tally, outcome, ref, t, oldest);
+          continue;
+        }
+        accepted++;
+        const offset = t - base;
+        if (!(offset <= OFFSET_MAX && offset >= -OFFSET_MAX) || inRecord === RECORD_SAMPLES_MAX) {
+          if (inRecord > 0) wal.end();
+          wal.begin(RECORD_SAMPLES, this.#tenant.walNumber);
+          wal.reserve(8);
+          doubles[0] = base = t;
+          wal.word(doubleWords[0]!);
+          wal.word(doubleWords[1]!);
+          inRecord = 0;
+        }
+        wal.reserve(16);
+        wal.word(head.walIds[ref]!);
+        wal.word(t - base);
+        wal.word(low);
+        wal.word(high);
+        inRecord++;
+        if (t !== lastWindowMs) {
+          head.windowAt(t).lastWriteMs = nowMs;
+          lastWindowMs = t;
+        }
+      }
+    }
+    if (inRecord > 0) wal.end();
+    return accepted;
+  }
+
+  /** Fills `refs`; a refused series is NO_SERIES. Writes series records that this WAL segment lacks. */
+  #resolve(batch: WriteBatch, quota: MetricsQuota, tally: Tally, wal: Wal): void {
+    const tenant = this.#tenant;
+    const head = tenant.head;
+    const { seriesCount, keys, keyStart, keyEnd } = batch;
+    if (refs.length < seriesCount) refs = new Uint32Array(Math.max(refs.length * 2, seriesCount));
+    const cache = batch.dialect === 'labels' ? undefined : tenant.keyCache(batch.dialect);
+    const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength);
+    let previous = NO_SERIES;
+    for (let i = 0; i < seriesCount; i++) {
+      let ref = NO_SERIES;
+      if (cache) {
+        const entry = cache.find(previous, keys, view, keyStart[i]!, keyEnd[i]!);
+        if (entry !== NO_SERIES) {
+          ref = cache.ref(entry);
+          previous = entry;
+        }
+      }
+      if (ref === NO_SERIES) {
+        const labels = this.#checkedLabels(batch, i, quota, tally);
+        if (labels) {
+          ref = head.index.find(labels);
+          if (ref === NO_SERIES) {
+            if (quota.activeSeriesMax !== undefined && head.index.alive >= quota.activeSeriesMax)
+              tally.add(
+                'series_quota',
+                samplesOf(batch, i),
+                () => `${labels}: the tenant has ${head.index.alive} active series, limit ${quota.activeSeriesMax}`,
+              );
+            else ref = head.addSeries(labels);
+          }
+          if (ref !== NO_SERIES && cache) previous = cache.add(previous, keys, keyStart[i]!, keyEnd[i]!, ref);
+        }
+      }
+      refs[i] = ref;
+      if (ref !== NO_SERIES && head.walIds[ref] === 0) {
+        const id = ++tenant.walSeries;
+        head.walIds[ref] = id;
+        putSeries(wal, tenant.walNumber, id, head.index.labels(ref));
+      }
+    }
+  }
+
+  #checkedLabels(batch: WriteBatch, i: number, quota: MetricsQuota, tally: Tally): Labels | undefined {
+    let labels: Labels;
+    try {
+      labels = batch.labels(i);
+    } catch (error) {
+      if (!isVigieError(error, 'bad_data')) throw error;
+      tally.add('invalid_labels', samplesOf(batch, i), () => error.message);
+      return undefined;
+    }
+    if (labels.size === 0) {
+      tally.add('invalid_labels', samplesOf(batch, i), () => 'a series has no label');
+      return undefined;
+    }
+    const problem = labelProblem(labels, quota);
+    if (problem) {
+      tally.add('label_limit', samplesOf(batch, i), () => problem);
+      return undefined;
+    }
+    return labels;
+  }
+
+  #refused(tally: Tally, outcome: number, ref: number, t: number, oldest: number): void {
+    const last = this.#tenant.head.lastTimeMs(ref);
+    if (outcome === REFUSED_OUT_OF_ORDER)
+      tally.add('out_of_order', 1, () => this.#where(ref, t, `last sample at ${last}`));
+    else if (outcome === REFUSED_DUPLICATE)
+      tally.add('duplicate_timestamp', 1, () => this.#where(ref, t, 'another value has this time already'));
+    else tally.add('too_old', 1, () => this.#where(ref, t, `oldest allowed ${oldest}`));
+  }
+
+  #where(ref: number, t: number, why: string): string {
+    return `${this.#tenant.head.index.labels(ref)} at ${t}: ${why}`;
+  }
+}
+
+function nextTenantNumber(wal: Wal): number {
+  const n = (tenantNumbers.get(wal) ?? 0) + 1;
+  tenantNumbers.set(wal, n);
+  return n;
+}
+/** Tenant numbers are never used twice in the life of a log, so a lost tenant record cannot mix two tenants up. */
+const tenantNumbers = new WeakMap<Wal, number>();
+
+const samplesOf = (batch: WriteBatch, i: number): number =>
+  batch.sampleStart[i + 1]! -
+  batch.sampleStart[i]! +
+  (batch.histograms?.reduce((n, h) => n + (h.series === i ? 1 : 0), 0) ?? 0);
+
+function labelProblem(labels: Labels, quota: MetricsQuota): string | undefined {
+  if (quota.labelsPerSeriesMax !== undefined && labels.size > quota.labelsPerSeriesMax)
+    return `${labels.metricName || 'a series'} has ${labels.size} labels, limit ${quota.labelsPerSeriesMax}`;
+  for (const [name, value] of labels) {
+    const nameBytes = Buffer.byteLength(name);
+    if (quota.labelNameBytesMax !== undefined && nameBytes > quota.labelNameBytesMax)
+      return `label name ${JSON.stringify(name.slice(0, 40))} has ${nameBytes} bytes, limit ${quota.labelNameBytesMax}`;
+    const valueBytes = Buffer.byteLength(value);
+    if (quota.labelValueBytesMax !== undefined && valueBytes > quota.labelValueBytesMax)
+      return `the value of label ${JSON.stringify(name)} has ${valueBytes} bytes, limit ${quota.labelValueBytesMax}`;
+  }
+  return undefined;
+}
+
+const sameHistogram = (a: Parameters<typeof encodeHistogram>[0], b: Parameters<typeof encodeHistogram>[0]): boolean =>
+  Buffer.compare(encodeHistogram(a), encodeHistogram(b)) === 0;
+
+class Tally {
+  readonly #counts: Partial<Record<RejectReason, number>> = {};
+  readonly #examples: string[] = [];
+
+  add(reason: RejectReason, n: number, example: () => string): void {
+    const before = this.#counts[reason];
+    if (before === undefined) this.#examples.push(`${reason}: ${example()}`);
+    this.#counts[reason] = (before ?? 0) + n;
+  }
+
+  result(samplesAccepted: number, histogramsAccepted: number, exemplarsAccepted: number): WriteResult {
+    return { samplesAccepted, histogramsAccepted, exemplarsAccepted, rejected: this.#counts, examples: this.#examples };
+  }
+}
+
+/** For callers that want everything or an error: throws `bad_data` when anything was refused. */
+export function requireAll(result: WriteResult): void {
+  if (result.examples.length > 0) throw new VigieError('bad_data', result.examples.join('; '));
+}
