@@ -1,36 +1,39 @@
 /**
- * The audit log: who changed what, before and after, as a chain of SHA-256 hashes per tenant, kept as documents so that
- * replicas append to one chain. An entry is durable before its change is acknowledged. `verify` finds any edit, removal
- * or reordering. Who can rewrite the whole database can forge a whole chain: hence `head`, to be kept elsewhere.
+ * Who changed what: an append-only log per tenant whose entries carry the hash of the one before, so that an edit, a
+ * removal or a reorder shows. An entry is durable before the change it describes is acknowledged. Kept as documents
+ * with the sequence number as id, so that several replicas extend one chain.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
 import { isVigieError, VigieError } from '../../lib/errors.ts';
 import type { TenantId } from '../../model/tenant.ts';
-import type { Collection, CollectionSpec, DocumentStore, Json } from '../../store/documents.ts';
-import { redact } from './redact.ts';
+import type { CollectionSpec, DocumentStore } from '../../store/documents.ts';
+import { maskSecrets } from './mask.ts';
 
-export const AUDIT: CollectionSpec = { name: 'audit', indexed: ['sequence', 'who', 'action', 'target'] };
-export const AUDIT_HEAD: CollectionSpec = { name: 'audit_head' };
+export const AUDIT: CollectionSpec = { name: 'audit', indexed: ['sequence', 'atMs', 'action', 'actor'] };
+/** Replicas that append at once meet here; each retry reads the newest entry anew. */
+const RETRIES_MAX = 50;
 
-/** Entries that share one transaction. */
-const BATCH_MAX = 200;
-/** Entries of one tenant that may wait to be written. */
-const WAITING_MAX = 10_000;
-/** JSON of `before` or `after`; more is kept as its size and hash. */
-export const STATE_BYTES_MAX = 64 * 1024;
-const TEXT_LENGTH_MAX = 500;
-/** Another replica may win the race for the next number this often. */
-const TRIES_MAX = 20;
-const PAGE = 1_000;
-const HEAD_ID = 'head';
-const START = '0'.repeat(64);
+export interface AuditEntry {
+  readonly sequence: number;
+  readonly atMs: number;
+  readonly tenant: string;
+  /** Principal id; never a secret. */
+  readonly actor: string;
+  readonly actorName: string;
+  readonly action: string;
+  readonly target: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
+  readonly requestId: string;
+  readonly remoteAddress?: string;
+  readonly previous: string;
+  readonly hash: string;
+}
 
 export interface AuditInput {
-  /** Whose chain: the tenant that is changed, or the platform's. */
-  readonly tenant: TenantId;
-  readonly who: string;
-  /** `tenant.create`, `key.revoke`, `silence.expire` ... */
+  readonly actor: string;
+  readonly actorName: string;
   readonly action: string;
   readonly target: string;
   readonly before?: unknown;
@@ -38,259 +41,160 @@ export interface AuditInput {
   readonly requestId: string;
 }
 
-export interface AuditEntry {
-  /** From 1, without gaps. */
-  readonly sequence: number;
-  readonly atMs: number;
-  readonly who: string;
-  readonly action: string;
-  readonly target: string;
-  readonly before: Json;
-  readonly after: Json;
-  readonly requestId: string;
-  /** Hash of the entry before; 64 zeros for the first. */
-  readonly previous: string;
-  /** SHA-256, hex, of `previous`, a line feed and the canonical JSON of all other fields. */
-  readonly hash: string;
-}
-
-export interface AuditHead {
-  readonly sequence: number;
-  readonly hash: string;
-  /** First entry still kept, and the hash it must follow; moved by retention only. */
-  readonly first: number;
-  readonly firstPrevious: string;
-}
-
 export interface AuditVerdict {
   readonly ok: boolean;
   readonly entries: number;
-  /** Sequence at which the chain breaks, and how. */
+  /** Sequence number of the first entry that does not fit, and why. */
   readonly brokenAt?: number;
-  readonly problem?: string;
+  readonly reason?: string;
 }
 
-interface Waiting {
-  readonly input: Omit<AuditEntry, 'sequence' | 'previous' | 'hash'>;
-  resolve(entry: AuditEntry): void;
-  reject(error: unknown): void;
-}
+const GENESIS = '0'.repeat(64);
+const idOf = (sequence: number): string => String(sequence).padStart(12, '0');
 
 export class AuditLog {
   readonly #documents: DocumentStore;
   readonly #clock: Clock;
-  readonly #waiting = new Map<TenantId, Waiting[]>();
-  readonly #writing = new Set<TenantId>();
+  readonly #heads = new Map<TenantId, { sequence: number; hash: string }>();
+  /** Appends of one tenant go one after the other. */
+  readonly #tails = new Map<TenantId, Promise<unknown>>();
 
-  constructor(options: { readonly documents: DocumentStore; readonly clock: Clock }) {
-    this.#documents = options.documents;
-    this.#clock = options.clock;
+  constructor(documents: DocumentStore, clock: Clock) {
+    this.#documents = documents;
+    this.#clock = clock;
   }
 
-  /** Appends; resolved means durable. Throws `unavailable` when the store cannot keep up. */
-  record(input: AuditInput): Promise<AuditEntry> {
-    const queue = this.#waiting.get(input.tenant) ?? [];
-    if (queue.length >= WAITING_MAX)
-      return Promise.reject(new VigieError('unavailable', `the audit log has ${WAITING_MAX} entries waiting`));
-    this.#waiting.set(input.tenant, queue);
-    const short = (text: string): string => String(redact(text)).slice(0, TEXT_LENGTH_MAX).toWellFormed();
-    return new Promise((resolve, reject) => {
-      queue.push({
-        input: {
-          atMs: this.#clock.now(),
-          who: short(input.who),
-          action: short(input.action),
-          target: short(input.target),
-          before: bounded(input.before),
-          after: bounded(input.after),
-          requestId: short(input.requestId),
-        },
-        resolve,
-        reject,
-      });
-      if (!this.#writing.has(input.tenant)) void this.#drain(input.tenant, queue);
-    });
+  /** Resolves once the entry is durable. */
+  append(tenant: TenantId, input: AuditInput): Promise<AuditEntry> {
+    const before = this.#tails.get(tenant) ?? Promise.resolve();
+    const mine = before.catch(() => {}).then(() => this.#append(tenant, input));
+    this.#tails.set(tenant, mine);
+    const forget = (): void => {
+      if (this.#tails.get(tenant) === mine) this.#tails.delete(tenant);
+    };
+    mine.then(forget, forget);
+    return mine;
   }
 
-  async head(tenant: TenantId): Promise<AuditHead> {
-    return (await this.#heads(tenant).get(HEAD_ID))?.body ?? EMPTY;
-  }
-
-  /** Newest first; `before` is a sequence to continue below. */
   async list(
     tenant: TenantId,
-    filter: {
+    options: {
       readonly limit?: number;
-      readonly before?: number;
-      readonly who?: string;
+      readonly beforeSequence?: number;
       readonly action?: string;
-      readonly target?: string;
+      readonly actor?: string;
     } = {},
-  ): Promise<{ readonly entries: readonly AuditEntry[]; readonly next?: number }> {
-    const { who, action, target, before } = filter;
-    const page = await this.#entries(tenant).list({
-      where: { ...(who ? { who } : {}), ...(action ? { action } : {}), ...(target ? { target } : {}) },
-      ...(before === undefined ? {} : { range: { sequence: { to: before } } }),
+  ): Promise<readonly AuditEntry[]> {
+    const where: Record<string, string> = {};
+    if (options.action !== undefined) where['action'] = options.action;
+    if (options.actor !== undefined) where['actor'] = options.actor;
+    const page = await this.#collection(tenant).list({
+      where,
+      range: options.beforeSequence === undefined ? {} : { sequence: { to: options.beforeSequence } },
       orderBy: { field: 'sequence', direction: 'desc' },
-      limit: filter.limit ?? 100,
+      limit: Math.min(options.limit ?? 100, 1_000),
     });
-    const entries = page.items.map((d) => d.body);
-    const last = entries.at(-1);
-    return page.next !== undefined && last ? { entries, next: last.sequence } : { entries };
+    return page.items.map((d) => d.body);
   }
 
-  /** Walks the whole chain up to the head as it is now. */
+  /** Walks the whole chain of a tenant. */
   async verify(tenant: TenantId): Promise<AuditVerdict> {
-    const head = await this.head(tenant);
-    let expected = head.first;
-    let previous = head.firstPrevious;
+    let previous = GENESIS;
+    let expected = 1;
     let after: string | undefined;
-    const broken = (problem: string): AuditVerdict => ({
-      ok: false,
-      entries: expected - head.first,
-      brokenAt: expected,
-      problem,
-    });
     do {
-      const page = await this.#entries(tenant).list({ limit: PAGE, ...(after === undefined ? {} : { after }) });
+      const page = await this.#collection(tenant).list({
+        orderBy: { field: 'sequence', direction: 'asc' },
+        ...(after === undefined ? {} : { after }),
+      });
       for (const { id, body } of page.items) {
-        if (expected > head.sequence) {
-          // written after the head was read, or smuggled in behind it
-          const now = await this.head(tenant);
-          if (body.sequence > now.sequence) return broken(`entry ${id} lies behind the head ${now.sequence}`);
-          return { ok: true, entries: head.sequence - head.first + 1 };
-        }
-        if (id !== idOf(expected) || body.sequence !== expected)
-          return broken(`found entry ${id} (${body.sequence}) where ${expected} belongs`);
-        if (body.previous !== previous) return broken(`entry ${expected} does not follow the one before it`);
-        const { hash, ...rest } = body;
-        if (hash !== hashOf(rest)) return broken(`entry ${expected} was changed`);
-        previous = hash;
+        const fault = (reason: string): AuditVerdict => ({
+          ok: false,
+          entries: expected - 1,
+          brokenAt: expected,
+          reason,
+        });
+        if (body.sequence !== expected || id !== idOf(expected))
+          return fault(`entry ${expected} is missing; found ${body.sequence}`);
+        if (body.previous !== previous) return fault(`entry ${expected} does not follow the one before it`);
+        if (body.tenant !== tenant || hashOf(body) !== body.hash) return fault(`entry ${expected} was altered`);
+        previous = body.hash;
         expected++;
       }
       after = page.next;
     } while (after !== undefined);
-    if (expected !== head.sequence + 1) return broken(`the chain ends before its head ${head.sequence}`);
-    if (previous !== head.hash) return broken('the head does not carry the hash of the last entry');
-    return { ok: true, entries: head.sequence - head.first + 1 };
+    const head = this.#heads.get(tenant);
+    if (head && head.sequence >= expected)
+      return {
+        ok: false,
+        entries: expected - 1,
+        brokenAt: expected,
+        reason: `entries after ${expected - 1} were removed`,
+      };
+    return { ok: true, entries: expected - 1 };
   }
 
-  /** Removes entries older than `keepMs`, itself on record; answers how many went. The newest always stays. */
-  async prune(tenant: TenantId, keepMs: number): Promise<number> {
-    const untilMs = this.#clock.now() - keepMs;
-    let removed = 0;
-    for (;;) {
-      const head = await this.head(tenant);
-      const page = await this.#entries(tenant).list({ limit: BATCH_MAX });
-      const old: AuditEntry[] = [];
-      for (const { body } of page.items) {
-        if (body.atMs >= untilMs || body.sequence >= head.sequence) break;
-        old.push(body);
-      }
-      const last = old.at(-1);
-      if (!last) break;
-      if (removed === 0)
-        await this.record({
-          tenant,
-          who: 'system',
-          action: 'audit.prune',
-          target: tenant,
-          before: { first: head.first, follows: head.firstPrevious },
-          after: { olderThanMs: untilMs },
-          requestId: '',
-        });
-      await this.#documents.transaction(async (tx) => {
-        const heads = tx.collection<AuditHead>(tenant, AUDIT_HEAD);
-        const stored = (await heads.get(HEAD_ID))!;
-        await heads.put(
-          HEAD_ID,
-          { ...stored.body, first: last.sequence + 1, firstPrevious: last.hash },
-          stored.version,
-        );
-        for (const entry of old) await tx.collection(tenant, AUDIT).delete(idOf(entry.sequence));
-      });
-      removed += old.length;
-    }
-    return removed;
+  /** The newest entry's number and hash: written elsewhere, it proves that nothing was cut off the end. */
+  head(tenant: TenantId): { readonly sequence: number; readonly hash: string } | undefined {
+    return this.#heads.get(tenant);
   }
 
-  async #drain(tenant: TenantId, queue: Waiting[]): Promise<void> {
-    this.#writing.add(tenant);
-    try {
-      while (queue.length > 0) {
-        const batch = queue.splice(0, BATCH_MAX);
-        try {
-          const written = await this.#append(tenant, batch);
-          for (const [i, w] of batch.entries()) w.resolve(written[i]!);
-        } catch (error) {
-          for (const w of batch) w.reject(error);
-        }
-      }
-    } finally {
-      this.#writing.delete(tenant);
-      this.#waiting.delete(tenant);
-    }
+  forget(tenant: TenantId): void {
+    this.#heads.delete(tenant);
   }
 
-  async #append(tenant: TenantId, batch: readonly Waiting[]): Promise<readonly AuditEntry[]> {
-    for (let attempt = 1; ; attempt++) {
+  async #append(tenant: TenantId, input: AuditInput): Promise<AuditEntry> {
+    for (let attempt = 0; attempt < RETRIES_MAX; attempt++) {
+      const head = this.#heads.get(tenant) ?? (await this.#readHead(tenant));
+      const sequence = head.sequence + 1;
+      const { before, after, ...rest } = input;
+      const content = {
+        sequence,
+        atMs: this.#clock.now(),
+        tenant,
+        ...rest,
+        ...(before === undefined ? {} : { before: maskSecrets(before) }),
+        ...(after === undefined ? {} : { after: maskSecrets(after) }),
+        previous: head.hash,
+      };
+      const entry: AuditEntry = { ...content, hash: hashOf(content) };
       try {
-        return await this.#documents.transaction(async (tx) => {
-          const heads = tx.collection<AuditHead>(tenant, AUDIT_HEAD);
-          const entries = tx.collection<AuditEntry>(tenant, AUDIT);
-          const stored = await heads.get(HEAD_ID);
-          let { sequence, hash } = stored?.body ?? EMPTY;
-          const written: AuditEntry[] = [];
-          for (const { input } of batch) {
-            const unsigned = { sequence: ++sequence, ...input, previous: hash };
-            hash = hashOf(unsigned);
-            const entry = { ...unsigned, hash };
-            await entries.put(idOf(sequence), entry, 'absent');
-            written.push(entry);
-          }
-          await heads.put(HEAD_ID, { ...(stored?.body ?? EMPTY), sequence, hash }, stored?.version ?? 'absent');
-          return written;
-        });
+        await this.#collection(tenant).put(idOf(sequence), entry, 'absent');
       } catch (error) {
-        if (attempt >= TRIES_MAX || !isVigieError(error, 'conflict')) throw error;
+        if (!isVigieError(error, 'conflict')) throw error;
+        this.#heads.delete(tenant); // another replica was faster
+        continue;
       }
+      this.#heads.set(tenant, { sequence, hash: entry.hash });
+      return entry;
     }
+    throw new VigieError('unavailable', `the audit log of ${tenant} could not be extended in ${RETRIES_MAX} tries`);
   }
 
-  #entries(tenant: TenantId): Collection<AuditEntry> {
+  async #readHead(tenant: TenantId): Promise<{ sequence: number; hash: string }> {
+    const [last] = await this.list(tenant, { limit: 1 });
+    return last ? { sequence: last.sequence, hash: last.hash } : { sequence: 0, hash: GENESIS };
+  }
+
+  #collection(tenant: TenantId) {
     return this.#documents.collection<AuditEntry>(tenant, AUDIT);
   }
+}
 
-  #heads(tenant: TenantId): Collection<AuditHead> {
-    return this.#documents.collection<AuditHead>(tenant, AUDIT_HEAD);
+/** SHA-256 over the entry without its hash, as JSON with sorted keys. */
+function hashOf(entry: Omit<AuditEntry, 'hash'> & { readonly hash?: string }): string {
+  const { hash: _hash, ...content } = entry;
+  return createHash('sha256').update(canonical(content)).digest('hex');
+}
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).filter(([, v]) => v !== undefined);
+    return `{${entries
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([k, v]) => `${JSON.stringify(k)}:${canonical(v)}`)
+      .join(',')}}`;
   }
-}
-
-const EMPTY: AuditHead = { sequence: 0, hash: START, first: 1, firstPrevious: START };
-
-const idOf = (sequence: number): string => String(sequence).padStart(16, '0');
-
-/** Objects with their keys sorted, so that a value has one text. */
-export function canonicalJson(value: unknown): string {
-  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  const fields = Object.entries(value)
-    .filter(([, v]) => v !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${fields.map(([k, v]) => `${JSON.stringify(k)}:${canonicalJson(v)}`).join(',')}}`;
-}
-
-function hashOf(entry: Omit<AuditEntry, 'hash'>): string {
-  const { previous, ...rest } = entry;
-  // through JSON, since that is how it will come back
-  return createHash('sha256')
-    .update(`${previous}\n${canonicalJson(JSON.parse(JSON.stringify(rest)))}`)
-    .digest('hex');
-}
-
-function bounded(state: unknown): Json {
-  const clean = redact(state);
-  const text = canonicalJson(clean);
-  if (text.length <= STATE_BYTES_MAX) return clean;
-  return { truncated: true, bytes: Buffer.byteLength(text), sha256: createHash('sha256').update(text).digest('hex') };
+  return JSON.stringify(value) ?? 'null';
 }
