@@ -1,0 +1,76 @@
+/** An alert as alerting holds it, and how two reports of the same alert become one. Times in ms since the epoch. */
+import { Labels } from '../model/labels.ts';
+import { fingerprintOf } from './fingerprint.ts';
+
+export interface Alert {
+  readonly fingerprint: string;
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  readonly startsAtMs: number;
+  readonly endsAtMs: number;
+  readonly updatedAtMs: number;
+  /** The end was set by resolve_timeout, not by the sender. */
+  readonly timeout: boolean;
+  readonly generatorURL: string;
+}
+
+export const isResolved = (alert: Alert, atMs: number): boolean => alert.endsAtMs <= atMs;
+
+/** The stored alert after `next` arrived: overlapping reports are merged, others replace. */
+export function mergeAlert(old: Alert | undefined, next: Alert, nowMs: number): Alert {
+  if (!old) return next;
+  const overlap =
+    (next.endsAtMs > old.startsAtMs && next.endsAtMs < old.endsAtMs) ||
+    (next.startsAtMs > old.startsAtMs && next.startsAtMs < old.endsAtMs);
+  if (!overlap) return next;
+  const [older, younger] = next.updatedAtMs < old.updatedAtMs ? [next, old] : [old, next];
+  let endsAtMs = younger.endsAtMs;
+  if (isResolved(younger, nowMs)) {
+    if (isResolved(older, nowMs) && older.endsAtMs > endsAtMs) endsAtMs = older.endsAtMs;
+  } else if (older.endsAtMs > endsAtMs && !older.timeout) endsAtMs = older.endsAtMs;
+  return { ...younger, startsAtMs: Math.min(older.startsAtMs, younger.startsAtMs), endsAtMs };
+}
+
+/** Order of alerts in a notification: by job, then instance, then all labels. */
+export function compareAlerts(a: Alert, b: Alert): number {
+  for (const name of ['job', 'instance']) {
+    const [x, y] = [a.labels.get(name), b.labels.get(name)];
+    if (x !== y) return x < y ? -1 : 1;
+  }
+  return Labels.compare(a.labels, b.labels);
+}
+
+/** One line of the state log. */
+export type StoredAlert = readonly [
+  labels: readonly string[],
+  annotations: readonly string[],
+  startsAtMs: number,
+  endsAtMs: number,
+  updatedAtMs: number,
+  timeout: 0 | 1,
+  generatorURL: string,
+];
+
+export const storeAlert = (a: Alert): StoredAlert => [
+  a.labels.flat,
+  a.annotations.flat,
+  a.startsAtMs,
+  a.endsAtMs,
+  a.updatedAtMs,
+  a.timeout ? 1 : 0,
+  a.generatorURL,
+];
+
+export function loadAlert(s: StoredAlert): Alert {
+  const labels = Labels.fromSorted(s[0]);
+  return {
+    fingerprint: fingerprintOf(labels),
+    labels,
+    annotations: Labels.fromSorted(s[1]),
+    startsAtMs: s[2],
+    endsAtMs: s[3],
+    updatedAtMs: s[4],
+    timeout: s[5] === 1,
+    generatorURL: s[6],
+  };
+}
