@@ -135,11 +135,10 @@ class Translation {
     const { data } = metric;
     try {
       if (data.kind === 'empty') return;
-      if (
-        'temporality' in data &&
-        data.temporality !== 'cumulative' &&
-        (data.kind !== 'sum' || data.temporality !== 'unspecified' || data.monotonic)
-      )
+      // a non-monotonic sum without temporality is a gauge in all but name
+      const accumulates = data.kind === 'sum' || data.kind === 'histogram' || data.kind === 'exponential';
+      const gaugeLike = data.kind === 'sum' && !data.monotonic && data.temporality === 'unspecified';
+      if (accumulates && data.temporality !== 'cumulative' && !gaugeLike)
         throw new VigieError(
           'bad_data',
           `metric ${JSON.stringify(metric.name)}: got ${data.temporality} temporality of a ${data.kind}, want cumulative`,
