@@ -1,0 +1,74 @@
+/** Reads times, durations, limits and matchers from Prometheus' query parameters; errors name the parameter. */
+import { VigieError } from '../../lib/errors.ts';
+import { parseDuration } from '../../model/duration.ts';
+import type { Matcher } from '../../model/matcher.ts';
+import type { Expr } from '../../promql/ast.ts';
+
+/** Widest times in ms that Prometheus takes as "from the beginning" and "to the end". */
+export const MIN_TIME_MS = -62_135_596_800_000;
+export const MAX_TIME_MS = 253_402_300_799_999;
+
+function invalid(name: string, what: string): VigieError {
+  return new VigieError('bad_data', `invalid parameter ${JSON.stringify(name)}: ${what}`);
+}
+
+/** RFC 3339 or seconds since the epoch, in ms. */
+export function timeParam(form: URLSearchParams, name: string, fallbackMs?: number): number {
+  const text = form.get(name) ?? '';
+  if (text === '' && fallbackMs !== undefined) return fallbackMs;
+  if (/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text)) {
+    const ms = Math.round(Number(text) * 1000);
+    if (ms < MIN_TIME_MS - 1 && ms > -9.3e18) return ms;
+    return ms;
+  }
+  if (text === '-292273086-05-16T16:47:06Z') return MIN_TIME_MS;
+  if (text === '+292277025-08-18T07:12:54.999999999Z' || text === '292277025-08-18T07:12:54.999999999Z')
+    return MAX_TIME_MS;
+  if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text)) {
+    const ms = Date.parse(text);
+    if (!Number.isNaN(ms)) return ms;
+  }
+  throw invalid(name, `cannot parse ${JSON.stringify(text)} to a valid timestamp`);
+}
+
+/** Seconds as a float, or Prometheus' notation, in ms. */
+export function durationParam(form: URLSearchParams, name: string): number {
+  const text = form.get(name) ?? '';
+  if (/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text)) {
+    const ms = Number(text) * 1000;
+    if (Math.abs(ms) > 9_223_372_036_854)
+      throw invalid(name, `cannot parse ${JSON.stringify(text)} to a valid duration. It overflows int64`);
+    return ms;
+  }
+  try {
+    return parseDuration(text);
+  } catch {
+    throw invalid(name, `cannot parse ${JSON.stringify(text)} to a valid duration`);
+  }
+}
+
+/** 0 means none. */
+export function limitParam(form: URLSearchParams): number {
+  const text = form.get('limit');
+  if (text === null || text === '') return 0;
+  if (!/^[-+]?\d+$/.test(text)) throw invalid('limit', `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+  const limit = Number(text);
+  if (limit < 0) throw invalid('limit', 'limit must be non-negative');
+  return limit;
+}
+
+/** Matcher sets of all `match[]` values. `parse` checks; each must be a plain selector. */
+export function matcherSets(form: URLSearchParams, parse: (text: string) => Expr): Matcher[][] {
+  return form.getAll('match[]').map((text) => {
+    let e: Expr;
+    try {
+      e = parse(text);
+    } catch (cause) {
+      if (cause instanceof VigieError) throw invalid('match[]', cause.message);
+      throw cause;
+    }
+    if (e.kind !== 'selector' || e.offset || e.at)
+      throw invalid('match[]', `${JSON.stringify(text)} is not a series selector`);
+    return [...e.matchers];
+  });
+}

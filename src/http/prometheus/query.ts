@@ -1,0 +1,328 @@
+/**
+ * Prometheus' query API: query, query_range, series, labels, label values, metadata, exemplars, format_query,
+ * parse_query, buildinfo and federate. Evaluation is the engine's, data the reader's; this file decodes and encodes.
+ */
+import type { Clock } from '../../lib/clock.ts';
+import { VigieError } from '../../lib/errors.ts';
+import { isClassicLabelName, Labels, METRIC_NAME, quote } from '../../model/labels.ts';
+import type { Matcher } from '../../model/matcher.ts';
+import { isStale } from '../../model/sample.ts';
+import { children, type Expr, injectMatchers } from '../../promql/ast.ts';
+import type { QueryLimits } from '../../promql/context.ts';
+import type { QueryEngine, QueryOptions, QueryResult } from '../../promql/engine.ts';
+import { formatValue } from '../../promql/literal.ts';
+import { prettyPrint } from '../../promql/print.ts';
+import type { MetricsReader } from '../../store/metrics.ts';
+import type { RequestContext } from '../../tenancy/context.ts';
+import { formValues } from '../body.ts';
+import { type HttpAnswer, type HttpRequest, type Route, VIEWER } from '../route.ts';
+import { encodeQueryResult, PIECE_CHARS } from './query-encode.ts';
+import { durationParam, limitParam, MAX_TIME_MS, MIN_TIME_MS, matcherSets, timeParam } from './query-params.ts';
+import { queryTree } from './query-tree.ts';
+
+export interface PrometheusQueryPorts {
+  readonly reader: (context: RequestContext) => MetricsReader;
+  readonly engine: QueryEngine;
+  readonly clock: Clock;
+  /** Limits of the tenant; absent values are the engine's. */
+  readonly limits?: (context: RequestContext) => Partial<QueryLimits>;
+  /** Wraps each query: concurrency per tenant, or handing it to a worker. Default: run at once. */
+  readonly admit?: <T>(context: RequestContext, run: () => Promise<T>) => Promise<T>;
+}
+
+/** Version that clients are told, so that they speak the dialect of Prometheus 3. */
+export const DIALECT_VERSION = '3.5.0';
+const FORM_BYTES_MAX = 10 * 1024 * 1024;
+
+/** Matchers that the context's restricted view adds to every selector. */
+export function viewMatchers(context: RequestContext): readonly Matcher[] {
+  return context.view ? [{ name: context.view.tenantLabel, op: '=', value: context.view.tenantValue }] : [];
+}
+
+export function prometheusQueryRoutes(ports: PrometheusQueryPorts): Route[] {
+  const { engine, clock } = ports;
+  const get = (path: string, handle: Route['handle']): Route => ({
+    method: 'GET',
+    path,
+    family: 'prometheus',
+    access: VIEWER,
+    handle,
+  });
+  const both = (path: string, handle: Route['handle']): Route[] => [
+    get(path, handle),
+    { method: 'POST', path, family: 'prometheus', access: VIEWER, bodyBytesMax: FORM_BYTES_MAX, handle },
+  ];
+
+  const parsed = (form: URLSearchParams): { readonly text: string; readonly expr: Expr } => {
+    const text = form.get('query') ?? '';
+    try {
+      return { text, expr: engine.parse(text) };
+    } catch (cause) {
+      if (cause instanceof VigieError)
+        throw new VigieError('bad_query', `invalid parameter "query": ${cause.message}`, { cause });
+      throw cause;
+    }
+  };
+
+  const run = async (
+    request: HttpRequest,
+    evaluate: (form: URLSearchParams, expr: Expr, options: QueryOptions) => Promise<QueryResult>,
+  ): Promise<HttpAnswer> => {
+    const form = formValues(request);
+    const limit = limitParam(form);
+    const limits: { -readonly [K in keyof QueryLimits]?: QueryLimits[K] } = { ...ports.limits?.(request.context) };
+    if (form.get('timeout')) {
+      const wanted = durationParam(form, 'timeout');
+      limits.timeoutMs = Math.min(wanted, limits.timeoutMs ?? Number.POSITIVE_INFINITY);
+    }
+    const lookbackMs = form.get('lookback_delta') ? durationParam(form, 'lookback_delta') : undefined;
+    const { text, expr } = parsed(form);
+    const options: QueryOptions = {
+      text,
+      limits,
+      signal: request.signal,
+      ...(lookbackMs !== undefined && { lookbackMs }),
+    };
+    const view = viewMatchers(request.context);
+    const restricted = view.length > 0 ? injectMatchers(expr, view) : expr;
+    if (view.length > 0 && callsInfo(expr))
+      throw new VigieError(
+        'forbidden',
+        'info() reads series that a restricted view cannot narrow; it is not available here',
+      );
+    const admit = ports.admit ?? (<T>(_c: RequestContext, go: () => Promise<T>): Promise<T> => go());
+    const result = await admit(request.context, () => evaluate(form, restricted, options));
+    const stats = form.get('stats') ? statsJson(result) : undefined;
+    return jsonPieces(encodeQueryResult(result, limit, stats));
+  };
+
+  const query: Route['handle'] = (request) =>
+    run(request, (form, expr, options) =>
+      engine.instant(ports.reader(request.context), expr, timeParam(form, 'time', clock.now()), options),
+    );
+
+  const queryRange: Route['handle'] = (request) =>
+    run(request, (form, expr, options) => {
+      const startMs = timeParam(form, 'start');
+      const endMs = timeParam(form, 'end');
+      const stepMs = Math.trunc(durationParam(form, 'step'));
+      const fail = (name: string, what: string): never => {
+        throw new VigieError('bad_data', `invalid parameter "${name}": ${what}`);
+      };
+      if (endMs < startMs) fail('end', 'end timestamp must not be before start time');
+      if (stepMs <= 0)
+        fail('step', 'zero or negative query resolution step widths are not accepted. Try a positive integer');
+      return engine.range(ports.reader(request.context), expr, { startMs, endMs, stepMs }, options);
+    });
+
+  const sets = (request: HttpRequest, form: URLSearchParams): Matcher[][] => {
+    const view = viewMatchers(request.context);
+    const found = matcherSets(form, (t) => engine.parse(t));
+    if (found.length === 0 && view.length > 0) return [[...view]];
+    return found.map((s) => [...s, ...view]);
+  };
+  const rangeOf = (form: URLSearchParams): { startMs: number; endMs: number } => ({
+    startMs: timeParam(form, 'start', MIN_TIME_MS),
+    endMs: timeParam(form, 'end', MAX_TIME_MS),
+  });
+  /** `data` cut to the limit, with Prometheus' warning when it was. */
+  const listAnswer = (data: readonly unknown[], limit: number): HttpAnswer => {
+    const isCut = limit > 0 && data.length > limit;
+    return {
+      json: {
+        status: 'success',
+        data: isCut ? data.slice(0, limit) : data,
+        ...(isCut && { warnings: ['results truncated due to limit'] }),
+      },
+    };
+  };
+
+  const series: Route['handle'] = async (request) => {
+    const form = formValues(request);
+    if (!form.has('match[]')) throw new VigieError('bad_data', 'no match[] parameter provided');
+    const limit = limitParam(form);
+    const found = await ports
+      .reader(request.context)
+      .series(sets(request, form), rangeOf(form), limit > 0 ? limit + 1 : undefined);
+    return listAnswer([...found].sort(Labels.compare), limit);
+  };
+
+  const labels: Route['handle'] = async (request) => {
+    const form = formValues(request);
+    const limit = limitParam(form);
+    return listAnswer(
+      await ports
+        .reader(request.context)
+        .labelNames(sets(request, form), rangeOf(form), limit > 0 ? limit + 1 : undefined),
+      limit,
+    );
+  };
+
+  const labelValues: Route['handle'] = async (request) => {
+    const form = formValues(request);
+    let name = request.params['name'] ?? '';
+    if (name.startsWith('U__')) name = unescapeName(name);
+    if (name === '' || !name.isWellFormed())
+      throw new VigieError('bad_data', `invalid label name: ${JSON.stringify(name)}`);
+    const limit = limitParam(form);
+    return listAnswer(
+      await ports
+        .reader(request.context)
+        .labelValues(name, sets(request, form), rangeOf(form), limit > 0 ? limit + 1 : undefined),
+      limit,
+    );
+  };
+
+  const metadata: Route['handle'] = async (request) => {
+    const form = formValues(request);
+    const limit = form.get('limit') ? Number(form.get('limit')) : -1;
+    if (!Number.isInteger(limit)) throw new VigieError('bad_data', 'limit must be a number');
+    const perMetric = form.get('limit_per_metric') ? Number(form.get('limit_per_metric')) : -1;
+    if (!Number.isInteger(perMetric)) throw new VigieError('bad_data', 'limit_per_metric must be a number');
+    const data = new Map<string, { type: string; help: string; unit: string }[]>();
+    if (limit !== 0 && !request.context.view)
+      for (const m of await ports
+        .reader(request.context)
+        .metadata(form.get('metric') || undefined, limit > 0 ? limit : undefined)) {
+        const list = data.get(m.metric);
+        if (!list && limit > 0 && data.size >= limit) break;
+        const entry = { type: m.type, help: m.help, unit: m.unit };
+        if (!list) data.set(m.metric, [entry]);
+        else if (perMetric <= 0 || list.length < perMetric) list.push(entry);
+      }
+    return { json: { status: 'success', data: Object.fromEntries(data) } };
+  };
+
+  const exemplars: Route['handle'] = async (request) => {
+    const form = formValues(request);
+    const { startMs, endMs } = rangeOf(form);
+    if (endMs < startMs)
+      throw new VigieError('bad_data', 'invalid parameter "end": end timestamp must not be before start timestamp');
+    const { expr } = parsed(form);
+    const matchers = selectorsOf(injectMatchers(expr, viewMatchers(request.context)));
+    if (matchers.length === 0) return { json: { status: 'success', data: [] } };
+    const found = await ports.reader(request.context).exemplars(matchers, { startMs, endMs });
+    const data = found.map((f) => ({
+      seriesLabels: f.labels,
+      exemplars: f.exemplars.map((x) => ({
+        labels: x.labels,
+        value: formatValue(x.value),
+        timestamp: x.timestampMs / 1000,
+      })),
+    }));
+    return { json: { status: 'success', data } };
+  };
+
+  const federate: Route['handle'] = async (request) => {
+    const form = formValues(request);
+    const now = clock.now();
+    const reader = ports.reader(request.context);
+    const lines = new Map<string, string>();
+    for (const matchers of sets(request, form)) {
+      const found = await reader.select(
+        matchers,
+        { startMs: now - FEDERATE_LOOKBACK_MS + 1, endMs: now },
+        { signal: request.signal },
+      );
+      for (const s of found) {
+        const k = s.length - 1;
+        if (k < 0 || s.histograms?.[k] || isStale(s.values, k)) continue;
+        lines.set(s.labels.key, `${federated(s.labels)} ${formatValue(s.values[k]!)} ${s.timestamps[k]!}`);
+      }
+    }
+    let out = '';
+    let last = '';
+    for (const [key, line] of [...lines].sort((a, b) => (a[1] < b[1] ? -1 : 1))) {
+      const name = /__name__\u0000([^\u0000]*)/.exec(key)?.[1] ?? '';
+      if (name !== last) out += `# TYPE ${name} untyped\n`;
+      last = name;
+      out += `${line}\n`;
+    }
+    return { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, body: out };
+  };
+
+  return [
+    ...both('/api/v1/query', query),
+    ...both('/api/v1/query_range', queryRange),
+    ...both('/api/v1/series', series),
+    ...both('/api/v1/labels', labels),
+    get('/api/v1/label/:name/values', labelValues),
+    get('/api/v1/metadata', metadata),
+    ...both('/api/v1/query_exemplars', exemplars),
+    ...both('/api/v1/format_query', (r) => ({
+      json: { status: 'success', data: prettyPrint(parsed(formValues(r)).expr) },
+    })),
+    ...both('/api/v1/parse_query', (r) => ({
+      json: { status: 'success', data: queryTree(parsed(formValues(r)).expr) },
+    })),
+    get('/federate', federate),
+  ];
+}
+
+/** How old the newest sample of a federated series may be. */
+const FEDERATE_LOOKBACK_MS = 300_000;
+
+function callsInfo(e: Expr): boolean {
+  return (e.kind === 'call' && e.func === 'info') || children(e).some(callsInfo);
+}
+
+function selectorsOf(e: Expr): (readonly Matcher[])[] {
+  return e.kind === 'selector' ? [e.matchers] : children(e).flatMap(selectorsOf);
+}
+
+/** Series text as federation writes it: an empty instance label when there is none. */
+function federated(labels: Labels): string {
+  const parts = [...labels.with('instance', labels.get('instance')).entries()]
+    .filter(([n]) => n !== METRIC_NAME)
+    .map(
+      ([n, v]) =>
+        `${isClassicLabelName(n) ? n : quote(n)}="${v.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))}"`,
+    );
+  if (!labels.has('instance')) parts.push('instance=""');
+  return `${labels.metricName}{${parts.join(',')}}`;
+}
+
+/** Undoes Prometheus' value encoding of names (`U__a_2e_b`). */
+function unescapeName(name: string): string {
+  return name
+    .slice(3)
+    .replace(/__|_([0-9a-fA-F]+)_/g, (m, hex: string | undefined) =>
+      hex === undefined ? (m === '__' ? '_' : m) : String.fromCodePoint(Number.parseInt(hex, 16)),
+    );
+}
+
+function statsJson(r: QueryResult): string {
+  const { prepareMs, evalMs, samplesTotal, samplesPeak } = r.stats;
+  return JSON.stringify({
+    timings: {
+      evalTotalTime: (prepareMs + evalMs) / 1000,
+      resultSortTime: 0,
+      queryPreparationTime: prepareMs / 1000,
+      innerEvalTime: evalMs / 1000,
+      execQueueTime: 0,
+      execTotalTime: (prepareMs + evalMs) / 1000,
+    },
+    samples: { totalQueryableSamples: samplesTotal, peakSamples: samplesPeak },
+  });
+}
+
+/** One string when the answer is small, a stream of pieces otherwise. */
+function jsonPieces(pieces: Generator<string>): HttpAnswer {
+  const headers = { 'content-type': 'application/json' };
+  const first = pieces.next();
+  const text = first.done ? '' : first.value;
+  if (text.length < PIECE_CHARS) {
+    let body = text;
+    for (const p of pieces) {
+      body += p;
+      if (body.length > PIECE_CHARS) return { headers, body: stream(body, pieces) };
+    }
+    return { headers, body };
+  }
+  return { headers, body: stream(text, pieces) };
+}
+
+async function* stream(first: string, rest: Generator<string>): AsyncGenerator<string> {
+  yield first;
+  yield* rest;
+}
