@@ -11,6 +11,9 @@ import type { CollectionSpec, DocumentStore } from '../../store/documents.ts';
 import { maskSecrets } from './mask.ts';
 
 export const AUDIT: CollectionSpec = { name: 'audit', indexed: ['sequence', 'atMs', 'action', 'actor'] };
+/** The newest number and hash, written with each entry: shows when entries are cut off the end. */
+export const AUDIT_HEAD: CollectionSpec = { name: 'audit_head' };
+const HEAD_ID = 'head';
 /** Replicas that append at once meet here; each retry reads the newest entry anew. */
 const RETRIES_MAX = 50;
 
@@ -47,6 +50,11 @@ export interface AuditVerdict {
   /** Sequence number of the first entry that does not fit, and why. */
   readonly brokenAt?: number;
   readonly reason?: string;
+}
+
+interface Head {
+  readonly sequence: number;
+  readonly hash: string;
 }
 
 const GENESIS = '0'.repeat(64);
@@ -99,7 +107,9 @@ export class AuditLog {
 
   /** Walks the whole chain of a tenant. */
   async verify(tenant: TenantId): Promise<AuditVerdict> {
+    const stored = (await this.#headCollection(tenant).get(HEAD_ID))?.body;
     let previous = GENESIS;
+    let headSeen = stored === undefined || stored.sequence === 0;
     let expected = 1;
     let after: string | undefined;
     do {
@@ -119,12 +129,18 @@ export class AuditLog {
         if (body.previous !== previous) return fault(`entry ${expected} does not follow the one before it`);
         if (body.tenant !== tenant || hashOf(body) !== body.hash) return fault(`entry ${expected} was altered`);
         previous = body.hash;
+        if (body.sequence === stored?.sequence) {
+          if (body.hash !== stored.hash) return fault(`entry ${expected} is not the one the head names`);
+          headSeen = true;
+        }
         expected++;
       }
       after = page.next;
     } while (after !== undefined);
     const head = this.#heads.get(tenant);
-    if (head && head.sequence >= expected)
+    if (!stored && expected > 1)
+      return { ok: false, entries: expected - 1, brokenAt: expected, reason: 'the head of the chain was removed' };
+    if (!headSeen || (head && head.sequence >= expected))
       return {
         ok: false,
         entries: expected - 1,
@@ -144,36 +160,35 @@ export class AuditLog {
   }
 
   async #append(tenant: TenantId, input: AuditInput): Promise<AuditEntry> {
+    const { before, after, ...rest } = input;
+    const state = {
+      ...(before === undefined ? {} : { before: maskSecrets(before) }),
+      ...(after === undefined ? {} : { after: maskSecrets(after) }),
+    };
     for (let attempt = 0; attempt < RETRIES_MAX; attempt++) {
-      const head = this.#heads.get(tenant) ?? (await this.#readHead(tenant));
-      const sequence = head.sequence + 1;
-      const { before, after, ...rest } = input;
-      const content = {
-        sequence,
-        atMs: this.#clock.now(),
-        tenant,
-        ...rest,
-        ...(before === undefined ? {} : { before: maskSecrets(before) }),
-        ...(after === undefined ? {} : { after: maskSecrets(after) }),
-        previous: head.hash,
-      };
-      const entry: AuditEntry = { ...content, hash: hashOf(content) };
       try {
-        await this.#collection(tenant).put(idOf(sequence), entry, 'absent');
+        const entry = await this.#documents.transaction(async (tx) => {
+          // read within the transaction: a remembered head would lose every race against a busier replica
+          const heads = tx.collection<Head>(tenant, AUDIT_HEAD);
+          const head = (await heads.get(HEAD_ID))?.body ?? { sequence: 0, hash: GENESIS };
+          const sequence = head.sequence + 1;
+          const content = { sequence, atMs: this.#clock.now(), tenant, ...rest, ...state, previous: head.hash };
+          const signed: AuditEntry = { ...content, hash: hashOf(content) };
+          await tx.collection<AuditEntry>(tenant, AUDIT).put(idOf(sequence), signed, 'absent');
+          await heads.put(HEAD_ID, { sequence, hash: signed.hash });
+          return signed;
+        });
+        this.#heads.set(tenant, { sequence: entry.sequence, hash: entry.hash });
+        return entry;
       } catch (error) {
-        if (!isVigieError(error, 'conflict')) throw error;
-        this.#heads.delete(tenant); // another replica was faster
-        continue;
+        if (!isVigieError(error, 'conflict')) throw error; // another replica was faster
       }
-      this.#heads.set(tenant, { sequence, hash: entry.hash });
-      return entry;
     }
     throw new VigieError('unavailable', `the audit log of ${tenant} could not be extended in ${RETRIES_MAX} tries`);
   }
 
-  async #readHead(tenant: TenantId): Promise<{ sequence: number; hash: string }> {
-    const [last] = await this.list(tenant, { limit: 1 });
-    return last ? { sequence: last.sequence, hash: last.hash } : { sequence: 0, hash: GENESIS };
+  #headCollection(tenant: TenantId) {
+    return this.#documents.collection<Head>(tenant, AUDIT_HEAD);
   }
 
   #collection(tenant: TenantId) {
