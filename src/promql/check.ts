@@ -9,7 +9,7 @@ import {
   type VectorSelector,
 } from './ast.ts';
 import { AGGREGATES, type Feature, FUNCTIONS } from './function-table.ts';
-import { type ParseOptions, parseError } from './parse.ts';
+import { type ParseOptions, parseError } from './parse-error.ts';
 import { print } from './print.ts';
 
 const DOCUMENTED: Readonly<Record<ValueType, string>> = {

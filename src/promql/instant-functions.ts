@@ -9,7 +9,7 @@ const DAY = 86_400_000;
 /** The Gregorian calendar repeats after 400 years of this many seconds. */
 const CYCLE_SECONDS = 146_097 * 86_400;
 /** What Go makes of a time outside its 64-bit seconds, NaN included, on amd64. */
-const OUT_OF_RANGE = { date: new Date(Date.UTC(1996, 11, 4, 15, 30, 8)), years: 292_277_024_600 };
+const OUT_OF_RANGE = { date: new Date(Date.UTC(2016, 11, 4, 15, 30, 8)), years: 292_277_024_580 };
 
 const date =
   (f: (d: Date) => number, isYear = false): Mapper =>

@@ -8,38 +8,24 @@ import { parser as grammar } from '@prometheus-io/lezer-promql';
 import { VigieError } from '../lib/errors.ts';
 import { METRIC_NAME } from '../model/labels.ts';
 import type { Matcher, MatchOp } from '../model/matcher.ts';
-import {
-  type AggregateOp,
-  type AtModifier,
-  type BinaryOp,
-  type DurationNode,
-  type Expr,
-  type Pos,
-  positionText,
-  type VectorMatching,
-  type VectorSelector,
+import type {
+  AggregateOp,
+  AtModifier,
+  BinaryOp,
+  DurationNode,
+  Expr,
+  Pos,
+  VectorMatching,
+  VectorSelector,
 } from './ast.ts';
 import { check } from './check.ts';
-import type { Feature } from './function-table.ts';
 import { parseNumber, unquote } from './literal.ts';
-import type { CompileRegex } from './regex-port.ts';
+import { type ParseOptions, parseError } from './parse-error.ts';
 
 /** Longest query text read, in UTF-16 units. */
 export const QUERY_CHARS_MAX = 1_000_000;
 /** Deepest nesting of expressions read: recursion must not exhaust the stack. */
 export const QUERY_DEPTH_MAX = 500;
-
-export interface ParseOptions {
-  /** Flags in force; default: none but duration expressions, which 3.14 has by default. */
-  readonly features?: ReadonlySet<Feature>;
-  /** When given, expressions in matchers are compiled so that a bad one is refused here. */
-  readonly compileRegex?: CompileRegex;
-}
-
-/** The error every fault of a query is reported with: `line:column: parse error: what`. */
-export function parseError(text: string, offset: number, what: string): VigieError {
-  return new VigieError('bad_query', `${positionText(text, offset)}: parse error: ${what}`, { details: { offset } });
-}
 
 /** The typed and checked tree of `text`. Throws `bad_query` with line and column. */
 export function parse(text: string, options: ParseOptions = {}): Expr {

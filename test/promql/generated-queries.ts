@@ -47,7 +47,7 @@ export function testSeries(seed = 1): SeriesColumns[] {
       add({ __name__: 'temperature', ...base }, (i) =>
         i % 97 === 5 && n === 2
           ? Number.NaN
-          : i % 89 === 7 && n === 1
+          : i % 89 === 7 && n === 1 && job === 'api'
             ? Number.POSITIVE_INFINITY
             : Math.sin(i / 10) * 20 + r() * 3 - n,
       );

@@ -83,8 +83,8 @@ export function canonicalTheirs(data: Wire): Canonical {
   return new Map(list.map((s) => [keyOf(s.metric), s.values ?? [s.value!]]));
 }
 
-/** Equal but for a relative error of 1e-12 (or both tiny); a text otherwise saying what differs. */
-export function difference(ours: Canonical, theirs: Canonical): string | undefined {
+/** Equal but for a relative error of 1e-12, or an absolute one of `absolute`; a text otherwise saying what differs. */
+export function difference(ours: Canonical, theirs: Canonical, absolute = 1e-300): string | undefined {
   for (const [key, points] of theirs) {
     const mine = ours.get(key);
     if (!mine) return `missing ${key}: ${JSON.stringify(points.slice(0, 3))}`;
@@ -97,7 +97,7 @@ export function difference(ours: Canonical, theirs: Canonical): string | undefin
       if (v === w) continue;
       const a = Number(v);
       const b = Number(w);
-      if (!(Math.abs(a - b) <= 1e-12 * Math.max(Math.abs(a), Math.abs(b)) || Math.abs(a - b) < 1e-300))
+      if (!(Math.abs(a - b) <= 1e-12 * Math.max(Math.abs(a), Math.abs(b)) || Math.abs(a - b) <= absolute))
         return `${key} at ${t}: ${w}, wanted ${v}`;
     }
   }
