@@ -200,6 +200,7 @@ function average(c: Context, rows: readonly Row[], out: Row): Row {
 }
 
 function quantileOf(c: Context, e: Aggregate, rows: readonly Row[], q: Float64Array): Row[] {
+  for (let i = 0; i < c.n; i++) checkQuantile(c, q[i]!, e.param!.pos);
   const out: Row[] = [];
   for (const g of group(e, rows)) {
     const row = newRow(g.labels, c.n, g.dropName);
@@ -210,7 +211,6 @@ function quantileOf(c: Context, e: Aggregate, rows: readonly Row[], q: Float64Ar
         else if (r.present[i] === HISTOGRAM) c.notes.info('ignored histogram in quantile aggregation', e.expr.pos);
       }
       if (list.length === 0) continue;
-      checkQuantile(c, q[i]!, e.param!.pos);
       row.values[i] = quantile(q[i]!, list);
       row.present[i] = FLOAT;
     }

@@ -49,7 +49,8 @@ function pretty(e: Expr, level: number): string {
   const pad = '  '.repeat(level);
   const line = print(e);
   const long = line.length > PRETTY_CHARS_MAX;
-  if (!long) return pad + line;
+  // Prometheus leaves a short subquery unindented
+  if (!long) return e.kind === 'subquery' ? line : pad + line;
   switch (e.kind) {
     case 'aggregate': {
       const param = e.param ? `${pretty(e.param, level + 1)},\n` : '';
