@@ -69,10 +69,18 @@ export interface DetectorState {
 
 /** Tunables, found by scripts/tune on one half of the series and judged on the other. */
 export const DETECTOR_TUNING = {
-  weights: [1, 0.8, 0.6, 0.8, 0.4, 0.3, 0.4] as number[],
+  /** By member: innovation, short mean, drift, range novelty, difference, flat line, spread. */
+  weights: [0.2, 0.8, 0.6, 3, 0.2, 0.3, 0.4] as number[],
+  /** Points in which a suppressed repeat fades by 1/e. */
   holdPoints: 200,
-  smooth: 0.3,
+  shortRate: 0.05,
+  mediumRate: 0.01,
+  rawShare: 1,
+  surpriseShare: 0,
+  noveltyHalf: 0.3,
+  youngPoints: 200,
   scoreScale: 8,
+  alertAt: 14,
 };
 
 export interface Detector {
@@ -180,14 +188,14 @@ class StreamingDetector implements Detector {
     const seasonal = v - daySeason - seasonalWeek;
 
     // Members.
-    a[SHORT] = a[SHORT]! + (clamp(seasonal / scale, -12, 12) - a[SHORT]!) * 0.15;
-    a[MEDIUM] = a[MEDIUM]! + (clamp(seasonal / scale, -12, 12) - a[MEDIUM]!) * 0.03;
+    a[SHORT] = a[SHORT]! + (clamp(seasonal / scale, -12, 12) - a[SHORT]!) * DETECTOR_TUNING.shortRate;
+    a[MEDIUM] = a[MEDIUM]! + (clamp(seasonal / scale, -12, 12) - a[MEDIUM]!) * DETECTOR_TUNING.mediumRate;
     this.#member(0, r);
     this.#member(1, Math.abs(a[SHORT]!));
     this.#member(2, Math.abs(a[MEDIUM]!));
     const range = Math.max(a[HIGH]! - a[LOW]!, 4 * scale, floor);
     const beyond = Math.min(RATIO_MAX, Math.max(0, v - a[HIGH]!, a[LOW]! - v) / range);
-    m[3] = (4 * beyond) / (beyond + 0.15);
+    m[3] = (4 * beyond) / (beyond + DETECTOR_TUNING.noveltyHalf);
     const difference = Math.abs(v - a[LAST_V]!);
     this.#member(4, Math.min(RATIO_MAX, difference / scale));
     const flat = v === a[LAST_V]! ? a[FLAT]! + 1 : 0;
@@ -240,15 +248,15 @@ class StreamingDetector implements Detector {
     const at = TAILS + MEMBERS * TAIL_SIZE;
     const surprise = tailSurprise(a, at, raw);
     tailLearn(a, at, raw);
-    const young = n / (n + 60);
-    const combined = (0.5 * raw + surprise) * young;
+    const young = n / (n + DETECTOR_TUNING.youngPoints);
+    const combined = (DETECTOR_TUNING.rawShare * raw + DETECTOR_TUNING.surpriseShare * surprise) * young;
     if (n <= (this.#options.warmupPoints ?? 0)) return out;
     out.score = 1 - Math.exp(-combined / DETECTOR_TUNING.scoreScale);
     const held = a[HELD]! * (1 - 1 / DETECTOR_TUNING.holdPoints);
     const fresh = combined > held ? combined : 0;
     a[HELD] = Math.max(held, combined * 1.0);
     out.alertScore = 1 - Math.exp(-fresh / DETECTOR_TUNING.scoreScale);
-    out.alert = fresh > 14 + a[ALERT_FLOOR]!;
+    out.alert = fresh > DETECTOR_TUNING.alertAt + a[ALERT_FLOOR]!;
     return out;
   }
 }

@@ -36,13 +36,15 @@ export interface MultivariateDetector {
 }
 
 export const MULTIVARIATE_TUNING = {
-  explained: 0.9,
-  clip: 12,
-  smooth: 0.05,
+  explained: 0.97,
+  clip: 20,
+  smooth: 0.3,
+  /** Share of the last peak kept per row: a fault lasts longer than its first row. */
+  hold: 0.95,
   residualWeight: 1,
-  hotellingWeight: 0.3,
+  hotellingWeight: 2,
   deviationWeight: 0.5,
-  rateMin: 0.0005,
+  rateMin: 0.00002,
   alert: 9,
 };
 export const DIMS_MAX = 256;
@@ -52,6 +54,7 @@ const COUNT = 0;
 const SMOOTH = 1;
 const HELD = 2;
 const NEXT_FIT = 3;
+const PEAK = 4;
 const HEAD = 8;
 
 class PcaDetector implements MultivariateDetector {
@@ -119,10 +122,10 @@ class PcaDetector implements MultivariateDetector {
       const spread = a[means + d + i]!;
       const e = x - mean;
       const floor = 1e-9 * Math.abs(mean) + 1e-300;
-      this.#z[i] = n < 4 ? 0 : Math.max(-clip, Math.min(clip, e / (1.25 * spread + floor)));
-      const cut = n < 30 ? e : Math.max(-8 * spread - floor, Math.min(8 * spread + floor, e));
+      this.#z[i] = n < 4 ? 0 : Math.max(-clip, Math.min(clip, e / (Math.sqrt(spread) + floor)));
+      const cut = n < 30 ? e : Math.max(-8 * Math.sqrt(spread) - floor, Math.min(8 * Math.sqrt(spread) + floor, e));
       a[means + i] = mean + cut * rate;
-      a[means + d + i] = spread + (Math.abs(cut) - spread) * rate;
+      a[means + d + i] = spread + (cut * cut - spread) * rate;
     }
     const raw = this.#distance();
     this.#learn(n, rate);
@@ -195,7 +198,8 @@ class PcaDetector implements MultivariateDetector {
     const a = this.#a;
     const out = this.#out;
     a[SMOOTH] = a[SMOOTH]! + (raw - a[SMOOTH]!) * MULTIVARIATE_TUNING.smooth;
-    const s = a[SMOOTH]!;
+    const s = Math.max(a[SMOOTH]!, a[PEAK]! * MULTIVARIATE_TUNING.hold + a[SMOOTH]! * (1 - MULTIVARIATE_TUNING.hold));
+    a[PEAK] = s;
     const surprise = tailSurprise(a, HEAD, s);
     tailLearn(a, HEAD, s);
     out.score = 0;

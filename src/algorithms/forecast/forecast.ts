@@ -33,8 +33,14 @@ export interface Forecast {
 export const HISTORY_POINTS_MAX = 4000;
 export const HORIZON_POINTS_MAX = 2000;
 const ORIGINS_MAX = 14;
-/** Weights are the inverse back-test error to this power. */
-const WEIGHT_POWER = 3;
+export const FORECAST_TUNING = {
+  /** Weights are the inverse back-test error to this power. */
+  weightPower: 2,
+  /** Seasons before the end over which the back-tests begin. */
+  roomSeasons: 7,
+  /** Back-tests share their history and so are too kind; found by coverage on real series. */
+  widen: 1.25,
+};
 /** Probability from which a crossing is announced; the best balance of precision and recall in back-tests. */
 export const CROSS_PROBABILITY_MIN = 0.4;
 
@@ -83,7 +89,7 @@ export function forecast(input: ArrayLike<number | null>, options: ForecastOptio
   const width = widths(residuals, horizon, values);
   const normal = residuals.flatMap((r) => Array.from(r, (e, h) => Math.abs(e) / width[h]!)).sort((a, b) => a - b);
   const intervals = (options.levels ?? []).map((level) => {
-    const q = conformalQuantile(normal, level);
+    const q = conformalQuantile(normal, level) * FORECAST_TUNING.widen;
     return {
       level,
       lower: mean.map((m, h) => (m - q * width[h]!) * scale + offset),
@@ -168,7 +174,7 @@ function candidatesOf(values: Float64Array, seasons: readonly number[]): Candida
 }
 
 function chooseOrigins(n: number, horizon: number, season: number): number[] {
-  const room = Math.min(Math.floor(n / 3), Math.max(2 * horizon, horizon + 3 * season));
+  const room = Math.min(Math.floor(n / 3), Math.max(2 * horizon, horizon + FORECAST_TUNING.roomSeasons * season));
   const first = n - room;
   const last = n - Math.max(1, Math.min(horizon, Math.floor(room / 2)));
   if (first < 8) return [];
@@ -195,7 +201,7 @@ function weigh(errors: readonly number[], usable: readonly boolean[]): number[] 
   const raw = errors.map((e, i) => {
     if (!usable[i]) return 0;
     if (!Number.isFinite(least)) return 1;
-    return ((least + 1e-12) / (e + 1e-12)) ** WEIGHT_POWER;
+    return ((least + 1e-12) / (e + 1e-12)) ** FORECAST_TUNING.weightPower;
   });
   const total = raw.reduce((a, b) => a + b, 0);
   return total > 0 ? raw.map((w) => w / total) : raw.map((_, i) => (i === errors.length - 1 ? 1 : 0));

@@ -1,0 +1,184 @@
+/**
+ * Multivariate detection on labelled machines: `node scripts/tune/servers.ts --data DIR` (DIR holds servers-NN.csv.gz
+ * with columns t, train, anomaly, metrics). Prints VUS-PR (Paparrizos et al., VLDB 2022: the area under precision and
+ * recall averaged over buffer widths 0..100), average precision and false alerts per series and week.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { createMultivariateDetector } from '../../src/algorithms/detection/multivariate.ts';
+
+export interface Machine {
+  readonly name: string;
+  readonly t: number[];
+  readonly train: boolean[];
+  readonly label: Uint8Array;
+  readonly rows: number[][];
+}
+
+export function readMachines(folder: string): Machine[] {
+  return readdirSync(folder)
+    .filter((f) => /^servers-\d+\.csv\.gz$/.test(f))
+    .sort()
+    .map((name) => {
+      const lines = gunzipSync(readFileSync(path.join(folder, name)))
+        .toString()
+        .trim()
+        .split('\n')
+        .slice(1);
+      const cells = lines.map((l) => l.split(',').map(Number));
+      return {
+        name,
+        t: cells.map((c) => c[0]!),
+        train: cells.map((c) => c[1] === 1),
+        label: Uint8Array.from(cells, (c) => c[2]!),
+        rows: cells.map((c) => c.slice(3)),
+      };
+    });
+}
+
+const BUFFER_MAX = 100;
+const THRESHOLDS = 250;
+
+function segments(label: Uint8Array): [number, number][] {
+  const out: [number, number][] = [];
+  for (let i = 0; i < label.length; i++)
+    if (label[i] && !label[i - 1]) {
+      let e = i;
+      while (e + 1 < label.length && label[e + 1]) e++;
+      out.push([i, e]);
+    }
+  return out;
+}
+
+/** Range-aware area under precision and recall, averaged over buffer widths. */
+export function vusPr(label: Uint8Array, score: Float64Array): number {
+  const n = label.length;
+  const found = segments(label);
+  if (found.length === 0) return Number.NaN;
+  const sorted = Float64Array.from(score).sort();
+  const thresholds = Array.from(
+    { length: THRESHOLDS },
+    (_, k) => sorted[Math.floor(((n - 1) * (THRESHOLDS - 1 - k)) / (THRESHOLDS - 1))]!,
+  );
+  let positives = 0;
+  for (const l of label) positives += l;
+  let volume = 0;
+  let widths = 0;
+  for (let w = 0; w <= BUFFER_MAX; w += 10, widths++) {
+    const soft = Float64Array.from(label);
+    for (const [from, to] of found)
+      for (let k = 1; k <= w / 2; k++) {
+        const value = Math.sqrt(1 - k / w);
+        if (from - k >= 0) soft[from - k] = Math.min(1, soft[from - k]! + value);
+        if (to + k < n) soft[to + k] = Math.min(1, soft[to + k]! + value);
+      }
+    const reach: [number, number][] = [];
+    for (const [from, to] of found) {
+      const a = Math.max(0, from - Math.floor(w / 2));
+      const b = Math.min(n - 1, to + Math.floor(w / 2));
+      const last = reach[reach.length - 1];
+      if (last && a <= last[1] + 1) last[1] = b;
+      else reach.push([a, b]);
+    }
+    const peaks = reach.map(([a, b]) => score.subarray(a, b + 1).reduce((x, y) => Math.max(x, y), 0));
+    let softSum = 0;
+    for (const s of soft) softSum += s;
+    const total = (positives + softSum) / 2;
+    // One pass over points by falling score gives the sums at every threshold.
+    const bucketSoft = new Float64Array(THRESHOLDS);
+    const bucketCount = new Float64Array(THRESHOLDS);
+    for (let i = 0; i < n; i++) {
+      let lo = 0;
+      let hi = THRESHOLDS - 1;
+      while (lo < hi) {
+        const mid = (lo + hi) >> 1;
+        if (score[i]! >= thresholds[mid]!) hi = mid;
+        else lo = mid + 1;
+      }
+      bucketSoft[lo]! += soft[i]!;
+      bucketCount[lo]! += 1;
+    }
+    let tp = 0;
+    let predicted = 0;
+    let area = 0;
+    let recallBefore = 0;
+    for (let k = 0; k < THRESHOLDS; k++) {
+      tp += bucketSoft[k]!;
+      predicted += bucketCount[k]!;
+      const existence = peaks.filter((p) => p >= thresholds[k]!).length / peaks.length;
+      const recall = Math.min(1, tp / total) * existence;
+      if (predicted > 0 && recall > recallBefore) {
+        area += (recall - recallBefore) * (tp / predicted);
+        recallBefore = recall;
+      }
+    }
+    volume += area;
+  }
+  return volume / widths;
+}
+
+export function averagePrecision(label: Uint8Array, score: Float64Array): number {
+  const order = Array.from(score.keys()).sort((a, b) => score[b]! - score[a]!);
+  let tp = 0;
+  let sum = 0;
+  order.forEach((i, k) => {
+    if (label[i]) sum += ++tp / (k + 1);
+  });
+  return tp > 0 ? sum / tp : Number.NaN;
+}
+
+export function judgeMachine(m: Machine): {
+  vus: number;
+  ap: number;
+  falsePerWeek: number;
+  hit: number;
+  of: number;
+  cpuS: number;
+} {
+  const before = process.cpuUsage();
+  const detector = createMultivariateDetector({ dims: m.rows[0]!.length });
+  const scores: number[] = [];
+  const label: number[] = [];
+  const alerts: number[] = [];
+  m.rows.forEach((row, i) => {
+    const d = detector.update(m.t[i]!, row, m.train[i]!);
+    if (m.train[i]) return;
+    scores.push(d.score);
+    label.push(m.label[i]!);
+    if (d.alert) alerts.push(label.length - 1);
+  });
+  const used = process.cpuUsage(before);
+  const marks = Uint8Array.from(label);
+  const score = Float64Array.from(scores);
+  const spans = segments(marks);
+  const hit = new Set<number>();
+  let wrong = 0;
+  for (const a of alerts) {
+    const s = spans.findIndex(([from, to]) => a >= from - 5 && a <= to + 5);
+    if (s < 0) wrong++;
+    else hit.add(s);
+  }
+  const weeks = label.length / 10_080;
+  return {
+    vus: vusPr(marks, score),
+    ap: averagePrecision(marks, score),
+    falsePerWeek: wrong / weeks,
+    hit: hit.size,
+    of: spans.length,
+    cpuS: (used.user + used.system) / 1e6,
+  };
+}
+
+if (import.meta.main) {
+  const at = process.argv.indexOf('--data');
+  if (at < 0) throw new Error('usage: servers.ts --data DIR');
+  const results = readMachines(process.argv[at + 1]!).map((m) => {
+    const r = judgeMachine(m);
+    process.stdout.write(
+      `${m.name} VUS-PR ${r.vus.toFixed(3)} AP ${r.ap.toFixed(3)} false/week ${r.falsePerWeek.toFixed(2)} hit ${r.hit}/${r.of} ${Math.round(m.rows.length / r.cpuS)} rows per CPU s\n`,
+    );
+    return r;
+  });
+  process.stdout.write(`mean VUS-PR ${(results.reduce((s, r) => s + r.vus, 0) / results.length).toFixed(3)}\n`);
+}
