@@ -44,7 +44,9 @@ export function printMatcher(m: Matcher): string {
 
 /** Quotes as Go's `%q` does for printable text. */
 export function quoteGo(text: string): string {
-  return JSON.stringify(text).replace(/\\b/g, '\\b').replace(/\u007f/g, '\\x7f');
+  return JSON.stringify(text)
+    .replace(/\\b/g, '\\b')
+    .replace(/\u007f/g, '\\x7f');
 }
 
 function bad(text: string, why: string): VigieError {

@@ -1,5 +1,5 @@
 /** The route tree: which receivers get an alert, and how it is grouped. Pure. */
-import { Labels } from '../model/labels.ts';
+import type { Labels } from '../model/labels.ts';
 import type { CompiledMatcher } from '../model/matcher.ts';
 import { matchesAll, printMatcher } from './matchers.ts';
 

@@ -61,7 +61,8 @@ function inclusive(text: string, names: readonly string[] | undefined, base: num
   const one = (s: string): number => {
     const named = names?.indexOf(s.trim()) ?? -1;
     if (named >= 0) return named + base;
-    if (!/^-?\d+$/.test(s.trim()) || (names === WEEKDAYS && names.length === 7)) throw wrong(`${s} is not a valid value`);
+    if (!/^-?\d+$/.test(s.trim()) || (names === WEEKDAYS && names.length === 7))
+      throw wrong(`${s} is not a valid value`);
     return Number(s);
   };
   const begin = one(ends[0]!);
@@ -147,5 +148,11 @@ function calendar(atMs: number, location: string | undefined): Calendar {
       else if (part.type === 'minute') minute = n;
     }
   }
-  return { year, month, day, weekday: new Date(Date.UTC(year, month - 1, day)).getUTCDay(), minute: hour * 60 + minute };
+  return {
+    year,
+    month,
+    day,
+    weekday: new Date(Date.UTC(year, month - 1, day)).getUTCDay(),
+    minute: hour * 60 + minute,
+  };
 }

@@ -1,0 +1,122 @@
+/** Walks a YAML document with the line and path of every value, so that a wrong one is named exactly. */
+import { LineCounter, parseDocument } from 'yaml';
+import { messageOf, VigieError } from '../lib/errors.ts';
+import { parseDuration } from '../model/duration.ts';
+
+/** Largest configuration accepted, in bytes. */
+export const CONFIG_BYTES_MAX = 1024 * 1024;
+const ALIASES_MAX = 100;
+
+export class ConfigNode {
+  readonly value: unknown;
+  readonly path: readonly (string | number)[];
+  readonly #root: { lineOf(path: readonly (string | number)[]): number };
+
+  private constructor(value: unknown, path: readonly (string | number)[], root: ConfigNode['root']) {
+    this.value = value;
+    this.path = path;
+    this.#root = root;
+  }
+
+  /** Throws `bad_config` for text that is no YAML, with the line. */
+  static parse(text: string): ConfigNode {
+    if (Buffer.byteLength(text) > CONFIG_BYTES_MAX)
+      throw new VigieError('bad_config', `the configuration exceeds ${CONFIG_BYTES_MAX} bytes`);
+    const lines = new LineCounter();
+    const doc = parseDocument(text, { lineCounter: lines, merge: true, version: '1.1', prettyErrors: false });
+    const first = doc.errors[0];
+    if (first)
+      throw new VigieError('bad_config', `line ${lines.linePos(first.pos[0]).line}: ${first.message.split('\n')[0]}`);
+    const lineOf = (path: readonly (string | number)[]): number => {
+      for (let n = path.length; n >= 0; n--) {
+        const found = n === 0 ? doc.contents : (doc.getIn(path.slice(0, n), true) as { range?: number[] } | undefined);
+        const at = (found as { range?: number[] | null } | null | undefined)?.range?.[0];
+        if (at !== undefined) return lines.linePos(at).line;
+      }
+      return 1;
+    };
+    return new ConfigNode(doc.toJS({ maxAliasCount: ALIASES_MAX }) ?? {}, [], { lineOf });
+  }
+
+  get where(): string {
+    let text = '';
+    for (const p of this.path) text += typeof p === 'number' ? `[${p}]` : text === '' ? p : `.${p}`;
+    return `line ${this.#root.lineOf(this.path)}: ${text === '' ? 'configuration' : text}`;
+  }
+
+  fail(message: string, cause?: unknown): never {
+    throw new VigieError('bad_config', `${this.where}: ${message}`, cause === undefined ? {} : { cause });
+  }
+
+  /** Runs `work`; what it throws is reported at this place. */
+  at<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      return this.fail(messageOf(error), error);
+    }
+  }
+
+  get present(): boolean {
+    return this.value !== undefined && this.value !== null;
+  }
+
+  get(key: string): ConfigNode {
+    const own = this.value as Record<string, unknown> | null | undefined;
+    const value = own && typeof own === 'object' && Object.hasOwn(own, key) ? own[key] : undefined;
+    return new ConfigNode(value, [...this.path, key], this.#root);
+  }
+
+  /** Checks that this is a mapping with no other keys than `allowed`. */
+  mapping(allowed: readonly string[]): this {
+    if (!this.present) return this;
+    if (typeof this.value !== 'object' || Array.isArray(this.value)) this.fail('expected a mapping');
+    for (const key of Object.keys(this.value as object))
+      if (!allowed.includes(key)) this.get(key).fail(`field ${key} not found`);
+    return this;
+  }
+
+  keys(): string[] {
+    if (!this.present) return [];
+    if (typeof this.value !== 'object' || Array.isArray(this.value)) this.fail('expected a mapping');
+    return Object.keys(this.value as object);
+  }
+
+  list(): ConfigNode[] {
+    if (!this.present) return [];
+    if (!Array.isArray(this.value)) return this.fail('expected a list');
+    return this.value.map((v, i) => new ConfigNode(v, [...this.path, i], this.#root));
+  }
+
+  string(): string | undefined {
+    if (!this.present) return undefined;
+    if (typeof this.value === 'object') return this.fail('expected a string');
+    return String(this.value);
+  }
+
+  strings(): string[] | undefined {
+    return this.present ? this.list().map((n) => n.string() ?? '') : undefined;
+  }
+
+  bool(): boolean | undefined {
+    if (!this.present) return undefined;
+    if (typeof this.value !== 'boolean') return this.fail('expected true or false');
+    return this.value;
+  }
+
+  int(): number | undefined {
+    if (!this.present) return undefined;
+    if (!Number.isSafeInteger(this.value)) return this.fail('expected a whole number');
+    return this.value as number;
+  }
+
+  durationMs(): number | undefined {
+    const text = this.string();
+    return text === undefined ? undefined : this.at(() => parseDuration(text));
+  }
+
+  stringMap(): Record<string, string> | undefined {
+    if (!this.present) return undefined;
+    return Object.fromEntries(this.keys().map((k) => [k, this.get(k).string() ?? '']));
+  }
+}

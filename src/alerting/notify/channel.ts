@@ -1,0 +1,127 @@
+/**
+ * What a channel is: the fields of its configuration as data, and one function that sends. Reading, defaults, secrets,
+ * template checks, retries and logging are done once for all channels elsewhere.
+ */
+import type { Alert } from '../alert.ts';
+import type { TemplateData, Templates } from './template-data.ts';
+
+/**
+ * template: text with Go template syntax, checked at load. secret: never shown; has a `_file` twin. url: absolute http
+ * or https. json: any YAML value whose strings are templates.
+ */
+export type FieldKind =
+  | 'string'
+  | 'template'
+  | 'html'
+  | 'secret'
+  | 'url'
+  | 'secretUrl'
+  | 'bool'
+  | 'int'
+  | 'duration'
+  | 'strings'
+  | 'templateMap'
+  | 'json';
+
+export interface Field {
+  readonly kind: FieldKind;
+  readonly default?: unknown;
+  /** The key of `global` that stands in when this is not set. */
+  readonly global?: string;
+  /** Another field that makes this one dispensable; without either the configuration is refused. */
+  readonly required?: true | readonly string[];
+  /** Values accepted, for plain strings. */
+  readonly oneOf?: readonly string[];
+}
+
+export type ChannelConfig = Readonly<Record<string, unknown>>;
+
+export interface HttpConfig {
+  readonly basicAuth?: { readonly username: string; readonly password: string };
+  readonly authorization?: { readonly type: string; readonly credentials: string };
+  readonly oauth2?: {
+    readonly clientId: string;
+    readonly clientSecret: string;
+    readonly tokenUrl: string;
+    readonly scopes: readonly string[];
+    readonly endpointParams: Readonly<Record<string, string>>;
+  };
+  readonly tls?: {
+    readonly ca?: string;
+    readonly cert?: string;
+    readonly key?: string;
+    readonly serverName?: string;
+    readonly insecureSkipVerify: boolean;
+  };
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly followRedirects: boolean;
+}
+
+export interface OutgoingRequest {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly http: HttpConfig;
+  readonly signal: AbortSignal;
+}
+export interface OutgoingResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** At most RESPONSE_BYTES_MAX of it. */
+  readonly body: string;
+}
+export type HttpSend = (request: OutgoingRequest) => Promise<OutgoingResponse>;
+
+export interface MailMessage {
+  readonly config: ChannelConfig;
+  readonly from: string;
+  readonly to: string;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+  readonly messageId: string;
+  readonly dateMs: number;
+  readonly signal: AbortSignal;
+}
+export type MailSend = (message: MailMessage) => Promise<void>;
+
+export interface SendPorts {
+  readonly http: HttpSend;
+  readonly mail: MailSend;
+}
+
+/** One notification on its way through one integration. */
+export interface Notification {
+  readonly config: ChannelConfig;
+  readonly http: HttpConfig;
+  readonly receiver: string;
+  readonly groupKey: string;
+  readonly data: TemplateData;
+  readonly alerts: readonly Alert[];
+  readonly resolved: boolean;
+  readonly templates: Templates;
+  readonly nowMs: number;
+  readonly signal: AbortSignal;
+  readonly ports: SendPorts;
+  /** The same for every try of one notification, also after a restart. */
+  readonly idempotencyKey: string;
+}
+
+export type Outcome =
+  | { readonly kind: 'sent' }
+  /** `retry`: worth another try before the flush's deadline. */
+  | { readonly kind: 'failed'; readonly retry: boolean; readonly error: string; readonly retryAfterMs?: number };
+
+export interface Channel {
+  /** `slack`; the configuration key is this plus `_configs`. */
+  readonly kind: string;
+  readonly sendResolved: boolean;
+  readonly fields: Readonly<Record<string, Field>>;
+  /** Further checks and derived defaults; `fail` names field and reason. */
+  check?(config: Record<string, unknown>, fail: (field: string, message: string) => never): void;
+  send(notification: Notification): Promise<Outcome>;
+}
+
+export const SENT: Outcome = { kind: 'sent' };

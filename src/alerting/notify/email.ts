@@ -1,0 +1,70 @@
+/** Email: subject, text and HTML parts, threading headers. The SMTP dialogue is behind a port (smtp.ts). */
+import { createHash } from 'node:crypto';
+import { messageOf } from '../../lib/errors.ts';
+import { type Channel, SENT } from './channel.ts';
+import { hashKey, str, text } from './http-post.ts';
+
+export const email: Channel = {
+  kind: 'email',
+  sendResolved: false,
+  fields: {
+    to: { kind: 'template', required: true },
+    from: { kind: 'template', global: 'smtp_from', required: true },
+    smarthost: { kind: 'string', global: 'smtp_smarthost', required: true },
+    hello: { kind: 'string', global: 'smtp_hello' },
+    auth_username: { kind: 'string', global: 'smtp_auth_username' },
+    auth_password: { kind: 'secret', global: 'smtp_auth_password' },
+    require_tls: { kind: 'bool', global: 'smtp_require_tls' },
+    headers: { kind: 'templateMap' },
+    html: { kind: 'html', default: '{{ template "email.default.html" . }}' },
+    text: { kind: 'template', default: '' },
+  },
+  check(config, fail) {
+    if (!/^(\[[^\]]+\]|[^:]*):[^:]+$/.test(String(config['smarthost']))) fail('smarthost', 'address must be host:port');
+    const headers: Record<string, string> = {};
+    for (const [name, value] of Object.entries((config['headers'] as Record<string, string> | undefined) ?? {})) {
+      const canonical = name
+        .toLowerCase()
+        .replace(/(^|-)([a-z])/g, (_, dash: string, c: string) => dash + c.toUpperCase());
+      if (canonical in headers) fail('headers', `duplicate header "${canonical}" in email config`);
+      headers[canonical] = value;
+    }
+    headers['Subject'] ??= '{{ template "email.default.subject" . }}';
+    headers['To'] ??= String(config['to']);
+    headers['From'] ??= String(config['from']);
+    config['headers'] = headers;
+  },
+  async send(n) {
+    const headers: [string, string][] = [];
+    let subject = '';
+    for (const [name, template] of Object.entries(n.config['headers'] as Record<string, string>)) {
+      // a line break in a label must not start a header of its own
+      const value = n.templates.text(template, n.data).replace(/[\r\n]+/g, ' ');
+      if (name === 'Subject') subject = value;
+      else headers.push([name, value]);
+    }
+    // one thread per group, as mail programs read it
+    const thread = `<alert-${hashKey(n.groupKey).slice(0, 32)}@vigie>`;
+    headers.push(['References', thread], ['In-Reply-To', thread]);
+    const from = text(n, 'from');
+    try {
+      await n.ports.mail({
+        config: n.config,
+        from,
+        to: text(n, 'to'),
+        headers,
+        subject,
+        text: text(n, 'text'),
+        html: n.templates.html(str(n.config, 'html'), n.data),
+        messageId: `<${createHash('sha256').update(n.idempotencyKey).digest('hex').slice(0, 32)}@vigie>`,
+        dateMs: n.nowMs,
+        signal: n.signal,
+      });
+      return SENT;
+    } catch (error) {
+      const code = (error as { responseCode?: number }).responseCode;
+      // 5xx is the mail server's final word, all else may pass
+      return { kind: 'failed', retry: code === undefined || code < 500, error: messageOf(error) };
+    }
+  },
+};

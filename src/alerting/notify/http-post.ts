@@ -1,0 +1,90 @@
+/** The common shape of nearly all channels: one JSON request, judged by its status. */
+import { createHash } from 'node:crypto';
+import { type HttpSend, type Notification, type Outcome, SENT } from './channel.ts';
+
+/** Error text of a receiver kept for the history, in characters. */
+export const ERROR_TEXT_MAX = 500;
+
+export interface JsonPost {
+  readonly url: string;
+  readonly json: unknown;
+  readonly method?: 'POST' | 'PUT';
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Statuses besides 5xx that are worth another try. */
+  readonly retryStatus?: readonly number[];
+  readonly send?: HttpSend;
+}
+
+export async function postJson(n: Notification, post: JsonPost): Promise<Outcome> {
+  return postBody(n, { ...post, body: `${JSON.stringify(post.json)}\n`, contentType: 'application/json' });
+}
+
+export async function postBody(
+  n: Notification,
+  post: Omit<JsonPost, 'json'> & { readonly body: string; readonly contentType: string },
+): Promise<Outcome> {
+  const response = await n.ports.http({
+    method: post.method ?? 'POST',
+    url: post.url,
+    headers: { 'content-type': post.contentType, 'user-agent': 'Vigie', ...post.headers },
+    body: post.body,
+    http: n.http,
+    signal: n.signal,
+  });
+  return judge(response.status, response.body, response.headers['retry-after'], n.nowMs, post.retryStatus);
+}
+
+export function judge(
+  status: number,
+  body: string,
+  retryAfter: string | undefined,
+  nowMs: number,
+  retryStatus: readonly number[] = [],
+): Outcome {
+  if (status >= 200 && status < 300) return SENT;
+  const retryAfterMs = parseRetryAfter(retryAfter, nowMs);
+  return {
+    kind: 'failed',
+    // a receiver that names the time of the next try wants one
+    retry: status >= 500 || retryStatus.includes(status) || (status === 429 && retryAfterMs !== undefined),
+    error: `unexpected status code ${status}: ${body.slice(0, ERROR_TEXT_MAX)}`,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+}
+
+function parseRetryAfter(text: string | undefined, nowMs: number): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d+$/.test(text.trim())) return Number(text) * 1_000;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
+}
+
+/** Cuts to at most `max` code points, the last being an ellipsis. */
+export function truncate(text: string, max: number): string {
+  const points = [...text];
+  if (points.length <= max) return text;
+  return max <= 3 ? points.slice(0, max).join('') : `${points.slice(0, max - 1).join('')}…`;
+}
+
+export const hashKey = (groupKey: string): string => createHash('sha256').update(groupKey).digest('hex');
+
+export const str = (config: Readonly<Record<string, unknown>>, field: string): string => String(config[field] ?? '');
+export const text = (n: Notification, field: string): string => n.templates.text(str(n.config, field), n.data);
+
+/** Expands every string inside a YAML value. */
+export function expandDeep(n: Notification, value: unknown): unknown {
+  if (typeof value === 'string') return n.templates.text(value, n.data);
+  if (Array.isArray(value)) return value.map((v) => expandDeep(n, v));
+  if (value && typeof value === 'object')
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, expandDeep(n, v)]));
+  return value;
+}
+
+/** Drops keys whose value is '', as Go's omitempty does. */
+export function sparse(object: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(object).filter(
+      ([, v]) => v !== '' && v !== undefined && v !== false && !(Array.isArray(v) && v.length === 0),
+    ),
+  );
+}

@@ -1,0 +1,74 @@
+/** Slack: incoming webhooks and chat.postMessage, as an attachment. */
+import type { Channel, Notification } from './channel.ts';
+import { expandDeep, postJson, sparse, str, text, truncate } from './http-post.ts';
+
+/** Slack shows no more of a title. */
+const TITLE_CHARS_MAX = 1_024;
+
+export const slack: Channel = {
+  kind: 'slack',
+  sendResolved: false,
+  fields: {
+    api_url: { kind: 'secretUrl', global: 'slack_api_url', required: ['api_url_file'] },
+    channel: { kind: 'template' },
+    username: { kind: 'template', default: '{{ template "slack.default.username" . }}' },
+    color: { kind: 'template', default: '{{ if eq .Status "firing" }}danger{{ else }}good{{ end }}' },
+    title: { kind: 'template', default: '{{ template "slack.default.title" . }}' },
+    title_link: { kind: 'template', default: '{{ template "slack.default.titlelink" . }}' },
+    pretext: { kind: 'template', default: '{{ template "slack.default.pretext" . }}' },
+    text: { kind: 'template', default: '{{ template "slack.default.text" . }}' },
+    fields: { kind: 'json' },
+    short_fields: { kind: 'bool', default: false },
+    footer: { kind: 'template', default: '{{ template "slack.default.footer" . }}' },
+    fallback: { kind: 'template', default: '{{ template "slack.default.fallback" . }}' },
+    callback_id: { kind: 'template', default: '{{ template "slack.default.callbackid" . }}' },
+    icon_emoji: { kind: 'template', default: '{{ template "slack.default.iconemoji" . }}' },
+    icon_url: { kind: 'template', default: '{{ template "slack.default.iconurl" . }}' },
+    image_url: { kind: 'template' },
+    thumb_url: { kind: 'template' },
+    link_names: { kind: 'bool', default: false },
+    mrkdwn_in: { kind: 'strings' },
+    actions: { kind: 'json' },
+  },
+  async send(n) {
+    const outcome = await postJson(n, { url: str(n.config, 'api_url').trim(), json: payload(n), retryStatus: [429] });
+    return outcome;
+  },
+};
+
+function payload(n: Notification): Record<string, unknown> {
+  const fields = (expandDeep(n, n.config['fields'] ?? []) as Record<string, unknown>[]).map((f) => ({
+    title: f['title'],
+    value: f['value'],
+    short: f['short'] === undefined ? n.config['short_fields'] === true : f['short'] === true || f['short'] === 'true',
+  }));
+  const actions = (expandDeep(n, n.config['actions'] ?? []) as Record<string, unknown>[]).map(sparse);
+  return sparse({
+    channel: text(n, 'channel'),
+    username: text(n, 'username'),
+    icon_emoji: text(n, 'icon_emoji'),
+    icon_url: text(n, 'icon_url'),
+    link_names: n.config['link_names'],
+    attachments: [
+      {
+        ...sparse({
+          title: truncate(text(n, 'title'), TITLE_CHARS_MAX),
+          title_link: text(n, 'title_link'),
+          pretext: text(n, 'pretext'),
+        }),
+        text: text(n, 'text'),
+        fallback: text(n, 'fallback'),
+        callback_id: text(n, 'callback_id'),
+        ...sparse({
+          fields,
+          actions,
+          image_url: text(n, 'image_url'),
+          thumb_url: text(n, 'thumb_url'),
+          color: text(n, 'color'),
+        }),
+        footer: text(n, 'footer'),
+        mrkdwn_in: (n.config['mrkdwn_in'] as string[] | undefined) ?? ['fallback', 'pretext', 'text'],
+      },
+    ],
+  });
+}
