@@ -27,6 +27,8 @@ describe('compileRe2', () => {
     ['5..', '503', true],
     ['(?i)ERR', 'err', true],
     ['a|b.*', 'bcd', true],
+    ['a[)]|b', 'b', true],
+    ['a(b|[)])|c', 'c', true],
     ['^abc$', 'abc', true],
     ['\\d+', '42', true],
     ['\\pL+', 'é', true],
@@ -109,7 +111,7 @@ describe('compileMatcher', () => {
 
   it('never names a literal or prefix that the expression contradicts', () => {
     const pattern = fc
-      .array(fc.constantFrom('a', 'b', '|', '.*', '.', '(', ')', '\\.', '[ab]', '?'), { maxLength: 8 })
+      .array(fc.constantFrom('a', 'b', '|', '.*', '.', '(', ')', '\\.', '[ab]', '[)]', '[(]', '?'), { maxLength: 8 })
       .map((p) => p.join(''));
     fc.assert(
       fc.property(pattern, fc.array(fc.constantFrom('a', 'b', '.'), { maxLength: 4 }), (p, chars) => {

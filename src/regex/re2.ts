@@ -16,6 +16,8 @@ export const COMPILED_KEPT_MAX = 5_000;
 export interface Re2 {
   readonly pattern: string;
   readonly anchored: boolean;
+  /** Group number by name; empty without named groups. */
+  readonly groupNames: Readonly<Record<string, number>>;
   /** Does the expression match (the whole text when anchored, anywhere otherwise)? */
   test(text: string): boolean;
   /** Groups of the first match: [whole, group 1, ...], an unmatched group is undefined. */
@@ -56,10 +58,10 @@ export function compileRe2(pattern: string, options: Re2Options = {}): Re2 {
 class CompiledRe2 implements Re2 {
   readonly pattern: string;
   readonly anchored: boolean;
+  readonly groupNames: Readonly<Record<string, number>>;
   readonly literals: readonly string[] | undefined;
   readonly prefix: string;
   readonly #engine: RE2JS;
-  readonly #names: Readonly<Record<string, number>>;
   readonly #fast: ((text: string) => boolean) | undefined;
 
   constructor(pattern: string, anchored: boolean) {
@@ -87,7 +89,7 @@ class CompiledRe2 implements Re2 {
         'bad_data',
         `regular expression ${JSON.stringify(pattern.slice(0, 80))}... is too complex: ${size} instructions, at most ${PROGRAM_SIZE_MAX}`,
       );
-    this.#names = this.#engine.namedGroups() as Record<string, number>;
+    this.groupNames = this.#engine.namedGroups() as Record<string, number>;
     const shape = anchored ? shapeOf(pattern) : undefined;
     this.literals = shape?.literals;
     this.prefix = shape?.prefix ?? '';
@@ -137,7 +139,11 @@ class CompiledRe2 implements Re2 {
       (whole, bare: string | undefined, braced: string | undefined) => {
         if (whole === '$$') return '$';
         const name = bare ?? braced!;
-        const index = /^[0-9]+$/.test(name) ? Number(name) : this.#names[name];
+        const index = /^[0-9]+$/.test(name)
+          ? Number(name)
+          : Object.hasOwn(this.groupNames, name)
+            ? this.groupNames[name]
+            : undefined;
         return index === undefined ? '' : (groups[index] ?? '');
       },
     );
@@ -216,6 +222,8 @@ function hasTopLevelAlternation(pattern: string): boolean {
     if (c === '\\') i++;
     else if (c === '(') depth++;
     else if (c === ')') depth--;
+    // a bracket class may hold unbalanced parentheses: then depth says nothing, and "yes" is the safe answer
+    else if (c === '[') return pattern.includes('|');
     else if (c === '|' && depth === 0) return true;
   }
   return false;
