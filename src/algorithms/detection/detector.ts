@@ -15,6 +15,8 @@ const MEMBERS = 7;
 const VALUE_MAX = 1e300;
 /** Ratios of a deviation to its scale are cut here. */
 const RATIO_MAX = 1e9;
+/** Largest ratio that a tail learns. */
+const LEARNED_MAX = 1e3;
 
 const LEVEL = 0;
 const SLOW = 1;
@@ -30,12 +32,10 @@ const FLAT = 12;
 const ERR_LOCAL = 13;
 const ERR_DAY = 14;
 const HELD = 16;
-const ALERT_FLOOR = 17;
 const SPREAD_SHORT = 18;
 const SPREAD_LONG = 19;
 const STEP = 20;
 const FLAT_MAX = 21;
-const FIRST_T = 24;
 const MEDIUM = 25;
 const SCALARS = 32;
 const TAILS = SCALARS;
@@ -70,7 +70,7 @@ export interface DetectorState {
 /** Tunables, found by scripts/tune on one half of the series and judged on the other. */
 export const DETECTOR_TUNING = {
   /** By member: innovation, short mean, drift, range novelty, difference, flat line, spread. */
-  weights: [0.2, 0.8, 0.6, 3, 0.2, 0.3, 0.4] as number[],
+  weights: [0, 1, 1, 3, 0.2, 0.3, 0] as number[],
   /** Points in which a suppressed repeat fades by 1/e. */
   holdPoints: 200,
   shortRate: 0.05,
@@ -80,7 +80,10 @@ export const DETECTOR_TUNING = {
   noveltyHalf: 0.3,
   youngPoints: 200,
   scoreScale: 8,
-  alertAt: 14,
+  /** An alert must also be this rare among the sums of its own series, in powers of ten. */
+  alertSurprise: 4,
+  /** Level of the sum at which to notify under the default budget. */
+  alertAt: 7,
 };
 
 export interface Detector {
@@ -92,8 +95,16 @@ export interface Detector {
   readonly members: Float64Array;
 }
 
-const modulo = (a: number, b: number): number => a - b * Math.floor(a / b);
+const modulo = (a: number, b: number): number => ((a % b) + b) % b;
 const clamp = (x: number, low: number, high: number): number => (x < low ? low : x > high ? high : x);
+
+/** Budget unless another is asked for, per series and week. */
+const FALSE_ALERTS_PER_WEEK = 0.25;
+
+/** The level that keeps a budget: rates of false alerts measured at several levels fall about exponentially. */
+function alertLevel(falseAlertsPerWeek: number): number {
+  return clamp(DETECTOR_TUNING.alertAt + Math.log(0.25 / Math.max(1e-6, falseAlertsPerWeek)) / 1.1, 3, 20);
+}
 
 class StreamingDetector implements Detector {
   readonly members = new Float64Array(MEMBERS);
@@ -101,10 +112,12 @@ class StreamingDetector implements Detector {
   readonly #a: Float64Array;
   /** Day: mean, absolute residual, count per bin; then week: mean, count per bin. */
   readonly #profile: Float64Array;
+  readonly #alertAt: number;
   readonly #result: Detection = { score: 0, alertScore: 0, alert: false };
 
   constructor(options: DetectorOptions, state?: DetectorState) {
     this.#options = options;
+    this.#alertAt = alertLevel(options.falseAlertsPerWeek ?? FALSE_ALERTS_PER_WEEK);
     this.#a = new Float64Array(NUMBERS);
     this.#profile = new Float64Array(DAY_BINS * 3 + WEEK_BINS * 2);
     if (state) {
@@ -153,7 +166,6 @@ class StreamingDetector implements Detector {
     a[SLOW] = v;
     a[LAST_V] = v;
     a[LAST_T] = tSeconds;
-    a[FIRST_T] = tSeconds;
     a[LOW] = v;
     a[HIGH] = v;
     a.fill(v, RINGS, RINGS + RING);
@@ -240,7 +252,8 @@ class StreamingDetector implements Detector {
   #member(index: number, x: number): void {
     const at = TAILS + index * TAIL_SIZE;
     this.members[index] = tailSurprise(this.#a, at, x);
-    tailLearn(this.#a, at, x);
+    // The first ratios are taken to a scale that is not known yet.
+    if (this.#a[COUNT]! > 12) tailLearn(this.#a, at, Math.min(x, LEARNED_MAX));
   }
 
   #judge(raw: number, n: number, out: Detection): Detection {
@@ -256,7 +269,7 @@ class StreamingDetector implements Detector {
     const fresh = combined > held ? combined : 0;
     a[HELD] = Math.max(held, combined * 1.0);
     out.alertScore = 1 - Math.exp(-fresh / DETECTOR_TUNING.scoreScale);
-    out.alert = fresh > DETECTOR_TUNING.alertAt + a[ALERT_FLOOR]!;
+    out.alert = fresh > this.#alertAt && surprise > DETECTOR_TUNING.alertSurprise;
     return out;
   }
 }

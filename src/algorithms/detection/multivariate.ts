@@ -45,7 +45,8 @@ export const MULTIVARIATE_TUNING = {
   hotellingWeight: 2,
   deviationWeight: 0.5,
   rateMin: 0.00002,
-  alert: 9,
+  /** Surprise at which to notify; 0.3 false alerts per series and week where it was tuned. */
+  alert: 4,
 };
 export const DIMS_MAX = 256;
 const REFIT_EVERY_MAX = 2000;
