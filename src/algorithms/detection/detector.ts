@@ -103,7 +103,7 @@ const FALSE_ALERTS_PER_WEEK = 0.25;
 
 /** The level that keeps a budget: rates of false alerts measured at several levels fall about exponentially. */
 function alertLevel(falseAlertsPerWeek: number): number {
-  return clamp(DETECTOR_TUNING.alertAt + Math.log(0.25 / Math.max(1e-6, falseAlertsPerWeek)) / 1.1, 3, 20);
+  return clamp(DETECTOR_TUNING.alertAt + Math.log(0.25 / Math.max(1e-6, falseAlertsPerWeek)) / 0.5, 3, 20);
 }
 
 class StreamingDetector implements Detector {
