@@ -7,12 +7,16 @@ import { parseDuration } from '../model/duration.ts';
 export const CONFIG_BYTES_MAX = 1024 * 1024;
 const ALIASES_MAX = 100;
 
+interface Lines {
+  lineOf(path: readonly (string | number)[]): number;
+}
+
 export class ConfigNode {
   readonly value: unknown;
   readonly path: readonly (string | number)[];
-  readonly #root: { lineOf(path: readonly (string | number)[]): number };
+  readonly #root: Lines;
 
-  private constructor(value: unknown, path: readonly (string | number)[], root: ConfigNode['root']) {
+  private constructor(value: unknown, path: readonly (string | number)[], root: Lines) {
     this.value = value;
     this.path = path;
     this.#root = root;

@@ -98,8 +98,19 @@ export class Silences {
   }
 
   async #put(records: readonly SilenceRecord[]): Promise<void> {
-    await this.#save(records);
+    const before = records.map((r) => this.#held.get(r.id));
+    // in memory first: a compaction of the log may run before the write is done
     for (const r of records) this.restore(r);
+    try {
+      await this.#save(records);
+    } catch (error) {
+      records.forEach((r, i) => {
+        const old = before[i];
+        if (old) this.#held.set(r.id, old);
+        else this.#held.delete(r.id);
+      });
+      throw error;
+    }
   }
 }
 

@@ -17,8 +17,11 @@ export const SYNC_AFTER_MS = 1_000;
 export interface StateLog {
   /** Resolves once the records are written (they survive kill -9). Throws `storage`. */
   append(records: readonly unknown[]): Promise<void>;
-  /** Replaces everything by `records`. Throws `storage`. */
-  rewrite(records: Iterable<unknown>): Promise<void>;
+  /**
+   * Replaces everything by what `capture` gives. Records must be idempotent and in memory before they are appended:
+   * one that arrives meanwhile may be both captured and appended. Throws `storage`.
+   */
+  rewrite(capture: () => Iterable<unknown>): Promise<void>;
   readonly sizeBytes: number;
   close(): Promise<void>;
 }
@@ -125,10 +128,9 @@ class FileStateLog implements StateLog {
     }, SYNC_AFTER_MS);
   }
 
-  rewrite(records: Iterable<unknown>): Promise<void> {
-    // the state is taken now, while nothing is waiting behind it that it already contains twice
-    const bytes = Buffer.concat([...records].map(encodeRecord));
+  rewrite(capture: () => Iterable<unknown>): Promise<void> {
     const work = this.#queue.then(async () => {
+      const bytes = Buffer.concat([...capture()].map(encodeRecord));
       const temporary = `${this.#file}.tmp`;
       const fresh = await open(temporary, 'w');
       try {

@@ -1,0 +1,64 @@
+/**
+ * What each integration of each group was last told: the memory that prevents second pages. An entry is written only
+ * after the receiver's success, and decides what the next flush must send.
+ */
+export interface LogEntry {
+  readonly groupKey: string;
+  readonly receiver: string;
+  /** `slack/0`: kind and index of the integration. */
+  readonly integration: string;
+  readonly atMs: number;
+  /** Fingerprints. */
+  readonly firing: readonly string[];
+  readonly resolved: readonly string[];
+  readonly expiresAtMs: number;
+}
+
+export interface FlushView {
+  readonly firing: readonly string[];
+  readonly resolved: readonly string[];
+  readonly sendResolved: boolean;
+  readonly repeatIntervalMs: number;
+  readonly nowMs: number;
+}
+
+export type FlushReason = 'first' | 'new_firing' | 'all_resolved' | 'new_resolved' | 'repeat';
+
+/** Entries are kept this long at most; twice the repeat interval when that is shorter. */
+export const LOG_RETENTION_MS = 120 * 3_600_000;
+
+/** Why the integration must be told now; undefined when it need not. */
+export function reasonToNotify(entry: LogEntry | undefined, view: FlushView): FlushReason | undefined {
+  if (!entry) return view.firing.length > 0 ? 'first' : undefined;
+  const told = new Set(entry.firing);
+  if (view.firing.some((f) => !told.has(f))) return 'new_firing';
+  if (view.firing.length === 0) return entry.firing.length > 0 ? 'all_resolved' : undefined;
+  if (view.sendResolved) {
+    const ended = new Set(entry.resolved);
+    if (view.resolved.some((f) => !ended.has(f))) return 'new_resolved';
+  }
+  return entry.atMs < view.nowMs - view.repeatIntervalMs ? 'repeat' : undefined;
+}
+
+export const entryKey = (groupKey: string, receiver: string, integration: string): string =>
+  `${groupKey}\u0000${receiver}\u0000${integration}`;
+
+export class NotificationLog {
+  readonly #entries = new Map<string, LogEntry>();
+
+  get(groupKey: string, receiver: string, integration: string): LogEntry | undefined {
+    return this.#entries.get(entryKey(groupKey, receiver, integration));
+  }
+
+  set(entry: LogEntry): void {
+    this.#entries.set(entryKey(entry.groupKey, entry.receiver, entry.integration), entry);
+  }
+
+  all(): LogEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  sweep(nowMs: number): void {
+    for (const [key, e] of this.#entries) if (e.expiresAtMs < nowMs) this.#entries.delete(key);
+  }
+}

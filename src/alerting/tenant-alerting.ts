@@ -1,0 +1,610 @@
+/**
+ * The alerting of one tenant: takes alerts, keeps them, their silences and what was told in the log, and takes each
+ * flush through inhibition, times, silences and every integration. Everything is in the log before it is acknowledged.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import type { Clock, Timer } from '../lib/clock.ts';
+import { messageOf, VigieError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { PostableAlert } from '../model/alert.ts';
+import { Labels } from '../model/labels.ts';
+import { type Alert, isResolved, loadAlert, mergeAlert, type StoredAlert, storeAlert } from './alert.ts';
+import type { AlertingConfig } from './config.ts';
+import { type Delivery, deliver } from './deliver.ts';
+import { Dispatcher, type Flush, type Group } from './dispatcher.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import { type DeadLetter, type Decision, FINGERPRINTS_PER_DECISION_MAX, History, type Verdict } from './history.ts';
+import { Inhibitor } from './inhibitor.ts';
+import { LOG_RETENTION_MS, type LogEntry, NotificationLog, reasonToNotify } from './notification-log.ts';
+import type { SendPorts } from './notify/channel.ts';
+import { templateData } from './notify/template-data.ts';
+import type { Integration } from './receiver-config.ts';
+import { type Route, routesOf } from './routes.ts';
+import { type SilenceInput, type SilenceRecord, Silences } from './silences.ts';
+import type { OpenedLog, StateLog } from './state-log.ts';
+import { inInterval } from './time-intervals.ts';
+
+/** Alerts of one tenant held at a time. */
+export const ALERTS_MAX = 200_000;
+/** Labels or annotations of one alert, and characters of one of their values. */
+export const LABELS_PER_ALERT_MAX = 100;
+export const VALUE_CHARS_MAX = 65_536;
+/** Resolved alerts are forgotten, and old entries swept, this often. */
+export const SWEEP_MS = 30 * 60_000;
+/** The log is rewritten when it exceeds this and four times what it was after the last rewrite. */
+const COMPACT_BYTES_MIN = 16 * 1024 * 1024;
+/** Notifications of one integration under way at once; more wait within their flush. */
+const IN_FLIGHT_PER_INTEGRATION_MAX = 64;
+
+type StateRecord =
+  | { readonly k: 'a'; readonly v: StoredAlert }
+  | { readonly k: 'e'; readonly f: string; readonly e: number; readonly u: number }
+  | { readonly k: 's'; readonly v: SilenceRecord }
+  | { readonly k: 'n'; readonly v: LogEntry }
+  | { readonly k: 'h'; readonly v: Decision }
+  | { readonly k: 'd'; readonly v: DeadLetter }
+  | { readonly k: 'D'; readonly id: string };
+
+export interface TenantAlertingOptions {
+  readonly config: AlertingConfig;
+  readonly state: OpenedLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly ports: SendPorts;
+  readonly externalURL: string;
+  /** Tells the end of an alert also when it is silenced or inhibited by then, if its begin was told. */
+  readonly orphanResolve: boolean;
+  readonly random?: () => number;
+  readonly onDecision?: (decision: Decision) => void;
+}
+
+export interface AlertView {
+  readonly alert: Alert;
+  readonly receivers: readonly string[];
+  readonly silencedBy: readonly string[];
+  readonly inhibitedBy: readonly string[];
+}
+
+export interface AcceptResult {
+  readonly accepted: number;
+  readonly problems: readonly string[];
+}
+
+export class TenantAlerting {
+  readonly #clock: Clock;
+  readonly #log: StateLog;
+  readonly #options: TenantAlertingOptions;
+  readonly #alerts = new Map<string, Alert>();
+  readonly #told = new NotificationLog();
+  readonly #slots = new Map<string, { running: number; waiting: (() => void)[] }>();
+  readonly history = new History();
+  readonly silences: Silences;
+  #config: AlertingConfig;
+  #inhibitor: Inhibitor;
+  #dispatcher: Dispatcher;
+  #sweepTimer: Timer | undefined;
+  #compactedBytes = 0;
+  #compacting = false;
+  #closed = false;
+
+  constructor(options: TenantAlertingOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#log = options.state.log;
+    this.#config = options.config;
+    this.silences = new Silences((records) => this.#log.append(records.map((v) => ({ k: 's', v }))));
+    for (const record of options.state.records) this.#replay(record as StateRecord);
+    this.#compactedBytes = this.#log.sizeBytes;
+    this.#inhibitor = new Inhibitor(options.config.inhibitRules);
+    this.#dispatcher = new Dispatcher(options.config.route, this.#clock, (flush) => this.#flush(flush));
+    this.#start();
+    this.#sweepLater();
+  }
+
+  #replay(r: StateRecord): void {
+    switch (r.k) {
+      case 'a': {
+        const alert = loadAlert(r.v);
+        this.#alerts.set(alert.fingerprint, alert);
+        break;
+      }
+      case 'e': {
+        const old = this.#alerts.get(r.f);
+        if (old) this.#alerts.set(r.f, { ...old, endsAtMs: r.e, updatedAtMs: r.u });
+        break;
+      }
+      case 's':
+        this.silences.restore(r.v);
+        break;
+      case 'n':
+        this.#told.set(r.v);
+        break;
+      case 'h':
+        this.history.add(r.v);
+        break;
+      case 'd':
+        this.history.deadLetter(r.v);
+        break;
+      case 'D':
+        this.history.drop(r.id);
+        break;
+    }
+  }
+
+  /** All sources are known to inhibition before the first group exists, so nothing inhibited is told at a start. */
+  #start(): void {
+    for (const a of this.#alerts.values()) this.#inhibitor.update(a);
+    const nowMs = this.#clock.now();
+    for (const a of this.#alerts.values())
+      this.#dispatcher.insert(
+        a,
+        isResolved(a, nowMs) ? (groupKey, route) => this.#wasTold(groupKey, route.receiver, a.fingerprint) : undefined,
+      );
+  }
+
+  /** Takes alerts as Alertmanager does: the valid ones of a batch count, the others are named. Throws `storage`, `quota`. */
+  async accept(posted: readonly PostableAlert[]): Promise<AcceptResult> {
+    const nowMs = this.#clock.now();
+    const problems: string[] = [];
+    const records: StateRecord[] = [];
+    const changed: Alert[] = [];
+    for (const p of posted) {
+      const problem = checkPosted(p);
+      const alert = problem === undefined ? this.#fromPosted(p, nowMs) : undefined;
+      if (!alert) {
+        problems.push(problem!);
+        continue;
+      }
+      if (alert.startsAtMs > alert.endsAtMs) {
+        problems.push(`invalid alert ${alert.labels}: start time must be before end time`);
+        continue;
+      }
+      const old = this.#alerts.get(alert.fingerprint);
+      if (!old && this.#alerts.size >= ALERTS_MAX) {
+        problems.push(`the tenant holds ${ALERTS_MAX} alerts, no more are taken`);
+        continue;
+      }
+      const merged = mergeAlert(old, alert, nowMs);
+      this.#alerts.set(merged.fingerprint, merged);
+      records.push(
+        old && sameButEnd(old, merged)
+          ? { k: 'e', f: merged.fingerprint, e: merged.endsAtMs, u: nowMs }
+          : { k: 'a', v: storeAlert(merged) },
+      );
+      changed.push(merged);
+    }
+    for (const a of changed) this.#inhibitor.update(a);
+    await this.#log.append(records);
+    for (const a of changed) this.#dispatcher.insert(a);
+    this.#compactWhenLarge();
+    return { accepted: changed.length, problems };
+  }
+
+  #fromPosted(p: PostableAlert, nowMs: number): Alert {
+    // the same object for the same labels keeps what is known about their routes
+    const fingerprint = fingerprintOf(p.labels);
+    const labels = this.#alerts.get(fingerprint)?.labels ?? p.labels;
+    const endsAtMs = p.endsAtMs ?? nowMs + this.#config.resolveTimeoutMs;
+    return {
+      fingerprint,
+      labels,
+      annotations: p.annotations,
+      startsAtMs: p.startsAtMs ?? (p.endsAtMs !== undefined && p.endsAtMs < nowMs ? p.endsAtMs : nowMs),
+      endsAtMs,
+      updatedAtMs: nowMs,
+      timeout: p.endsAtMs === undefined,
+      generatorURL: p.generatorURL,
+    };
+  }
+
+  /** The alerts that have not ended, by fingerprint, with who gets them and what mutes them. */
+  views(): AlertView[] {
+    const nowMs = this.#clock.now();
+    const out: AlertView[] = [];
+    for (const alert of this.#alerts.values()) if (alert.endsAtMs >= nowMs) out.push(this.view(alert));
+    return out.sort((a, b) => (a.alert.fingerprint < b.alert.fingerprint ? -1 : 1));
+  }
+
+  view(alert: Alert): AlertView {
+    const nowMs = this.#clock.now();
+    return {
+      alert,
+      receivers: [...new Set(this.#dispatcher.routesFor(alert.labels).map((r) => r.receiver))],
+      silencedBy: this.silences.mutedBy(alert.labels, nowMs),
+      inhibitedBy: this.#inhibitor.inhibitedBy(alert, nowMs),
+    };
+  }
+
+  groups(): Group[] {
+    return this.#dispatcher.groups();
+  }
+
+  get config(): AlertingConfig {
+    return this.#config;
+  }
+
+  async setSilence(input: SilenceInput): Promise<string> {
+    return this.silences.set(input, this.#clock.now());
+  }
+
+  async expireSilence(id: string): Promise<void> {
+    await this.silences.expire(id, this.#clock.now());
+  }
+
+  /** Who would get an alert with these labels, in order. */
+  routeTest(labels: Labels): { readonly receiver: string; readonly route: Route }[] {
+    return routesOf(this.#config.route, labels).map((route) => ({ receiver: route.receiver, route }));
+  }
+
+  /** The alerts that a silence with these matchers would mute now. */
+  silencePreview(matches: (labels: Labels) => boolean): Alert[] {
+    const nowMs = this.#clock.now();
+    return [...this.#alerts.values()].filter((a) => a.endsAtMs >= nowMs && matches(a.labels));
+  }
+
+  /** Replaces the configuration; alerts are grouped anew at once. */
+  async reload(config: AlertingConfig): Promise<void> {
+    const old = this.#dispatcher;
+    this.#config = config;
+    this.#inhibitor = new Inhibitor(config.inhibitRules);
+    this.#dispatcher = new Dispatcher(config.route, this.#clock, (flush) => this.#flush(flush));
+    await old.stop();
+    this.#start();
+  }
+
+  #wasTold(groupKey: string, receiver: string, fingerprint: string): boolean {
+    const integrations = this.#config.receivers.get(receiver)?.integrations ?? [];
+    return integrations.some((i) => this.#told.get(groupKey, receiver, nameOf(i))?.firing.includes(fingerprint));
+  }
+
+  async #flush(flush: Flush): Promise<boolean> {
+    try {
+      return await this.#notify(flush);
+    } catch (error) {
+      this.#options.logger.error('a flush failed', { group: flush.groupKey, error: messageOf(error) });
+      return false;
+    }
+  }
+
+  async #notify(flush: Flush): Promise<boolean> {
+    const { route, nowMs } = flush;
+    const orphan = (a: Alert): boolean =>
+      this.#options.orphanResolve &&
+      isResolved(a, nowMs) &&
+      this.#wasTold(flush.groupKey, route.receiver, a.fingerprint);
+    const inhibited: Alert[] = [];
+    let alerts = flush.alerts.filter((a) => {
+      if (orphan(a) || this.#inhibitor.inhibitedBy(a, nowMs).length === 0) return true;
+      inhibited.push(a);
+      return false;
+    });
+    this.#decide(flush, 'inhibited', 'another alert that fires inhibits it', inhibited);
+    if (alerts.length === 0) return true;
+    const within = (name: string): boolean =>
+      (this.#config.timeIntervals.get(name) ?? []).some((i) => inInterval(i, nowMs));
+    if (route.activeTimeIntervals.length > 0 && !route.activeTimeIntervals.some(within)) {
+      this.#decide(flush, 'outside_active_time', `none of ${route.activeTimeIntervals.join(', ')} is now`, alerts);
+      return true;
+    }
+    const muting = route.muteTimeIntervals.find(within);
+    if (muting !== undefined) {
+      this.#decide(flush, 'muted_by_time', `the time interval ${muting} is now`, alerts);
+      return true;
+    }
+    const silenced: Alert[] = [];
+    const by = new Set<string>();
+    alerts = alerts.filter((a) => {
+      if (orphan(a)) return true;
+      const ids = this.silences.mutedBy(a.labels, nowMs);
+      for (const id of ids) by.add(id);
+      if (ids.length > 0) silenced.push(a);
+      return ids.length === 0;
+    });
+    this.#decide(flush, 'silenced', `silence ${[...by].join(', ')}`, silenced);
+    if (alerts.length === 0) return true;
+    const integrations = this.#config.receivers.get(route.receiver)?.integrations ?? [];
+    const told = await Promise.all(integrations.map((i) => this.#tell(flush, i, alerts)));
+    return told.every(Boolean);
+  }
+
+  async #tell(flush: Flush, integration: Integration, alerts: readonly Alert[]): Promise<boolean> {
+    const { route, groupKey, nowMs } = flush;
+    const name = nameOf(integration);
+    const firing = alerts.filter((a) => !isResolved(a, nowMs));
+    const resolved = alerts.filter((a) => isResolved(a, nowMs));
+    const ids = (list: readonly Alert[]): string[] => list.map((a) => a.fingerprint).sort();
+    const entry = this.#told.get(groupKey, route.receiver, name);
+    const view = {
+      firing: ids(firing),
+      resolved: ids(resolved),
+      sendResolved: integration.sendResolved,
+      repeatIntervalMs: route.repeatIntervalMs,
+      nowMs,
+    };
+    const reason = reasonToNotify(entry, view);
+    if (!reason) {
+      this.#decide(flush, 'not_needed', 'nothing new since the last notification', alerts, name);
+      return true;
+    }
+    const sending = integration.sendResolved ? alerts : firing;
+    if (sending.length > 0) {
+      const idempotencyKey = createHash('sha256')
+        .update(JSON.stringify([groupKey, route.receiver, name, entry?.atMs ?? 0, view.firing, view.resolved]))
+        .digest('hex');
+      const delivery = await this.#send(flush, integration, sending, idempotencyKey);
+      if (!delivery.ok) {
+        this.#failed(flush, name, sending, delivery);
+        return false;
+      }
+      this.#decide(flush, 'sent', reason, sending, name, delivery.attempts);
+    }
+    const fresh: LogEntry = {
+      groupKey,
+      receiver: route.receiver,
+      integration: name,
+      atMs: nowMs,
+      firing: view.firing,
+      resolved: view.resolved,
+      expiresAtMs: nowMs + Math.min(LOG_RETENTION_MS, 2 * route.repeatIntervalMs),
+    };
+    this.#told.set(fresh);
+    const settled = this.history.settle(groupKey, route.receiver, name);
+    await this.#log.append([{ k: 'n', v: fresh }, ...settled.map((id) => ({ k: 'D', id }))]);
+    return true;
+  }
+
+  async #send(
+    flush: Flush,
+    integration: Integration,
+    alerts: readonly Alert[],
+    idempotencyKey: string,
+    once = false,
+  ): Promise<Delivery> {
+    const { route, nowMs } = flush;
+    const data = templateData(alerts, {
+      receiver: route.receiver,
+      groupLabels: flush.groupLabels,
+      externalURL: this.#options.externalURL,
+      nowMs,
+    });
+    const slot = `${route.receiver}\u0000${nameOf(integration)}`;
+    await this.#enter(slot, flush.signal);
+    try {
+      return await deliver(
+        async () =>
+          integration.channel.send({
+            config: integration.config,
+            http: integration.http,
+            receiver: route.receiver,
+            groupKey: flush.groupKey,
+            data,
+            alerts,
+            resolved: data.status === 'resolved',
+            templates: this.#config.templates,
+            nowMs,
+            signal: flush.signal,
+            ports: this.#options.ports,
+            idempotencyKey,
+          }),
+        { clock: this.#clock, random: this.#options.random ?? Math.random, signal: flush.signal, once },
+      );
+    } finally {
+      this.#leave(slot);
+    }
+  }
+
+  async #enter(slot: string, signal: AbortSignal): Promise<void> {
+    let s = this.#slots.get(slot);
+    if (!s) this.#slots.set(slot, (s = { running: 0, waiting: [] }));
+    if (s.running >= IN_FLIGHT_PER_INTEGRATION_MAX) {
+      const { waiting } = s;
+      await new Promise<void>((resolve, reject) => {
+        const go = (): void => {
+          signal.removeEventListener('abort', stop);
+          resolve();
+        };
+        const stop = (): void => {
+          waiting.splice(waiting.indexOf(go), 1);
+          reject(signal.reason);
+        };
+        waiting.push(go);
+        signal.addEventListener('abort', stop, { once: true });
+      });
+    }
+    s.running++;
+  }
+
+  #leave(slot: string): void {
+    const s = this.#slots.get(slot)!;
+    s.running--;
+    s.waiting.shift()?.();
+  }
+
+  #failed(flush: Flush, integration: string, alerts: readonly Alert[], delivery: Delivery): void {
+    if (this.#closed) return;
+    this.#decide(flush, 'failed', delivery.error, alerts, integration, delivery.attempts);
+    const letter: DeadLetter = {
+      id: randomUUID(),
+      atMs: flush.nowMs,
+      receiver: flush.route.receiver,
+      integration,
+      routeId: flush.route.id,
+      groupKey: flush.groupKey,
+      groupLabels: flush.groupLabels.toObject(),
+      error: delivery.error,
+      attempts: delivery.attempts,
+      alerts: alerts.map(storeAlert),
+    };
+    this.history.deadLetter(letter);
+    this.#later([{ k: 'd', v: letter }]);
+  }
+
+  /** Sends a dead letter once more, now. Throws `not_found` when it, or its receiver, is gone. */
+  async resend(id: string, signal: AbortSignal): Promise<Delivery> {
+    const letter = this.history.letter(id);
+    const integration =
+      letter && this.#config.receivers.get(letter.receiver)?.integrations.find((i) => nameOf(i) === letter.integration);
+    if (!letter || !integration)
+      throw new VigieError('not_found', `no dead letter ${id} with a receiver that still exists`);
+    const route = { ...this.#config.route, receiver: letter.receiver };
+    const flush: Flush = {
+      route,
+      groupKey: letter.groupKey,
+      groupLabels: Labels.from(letter.groupLabels),
+      alerts: [],
+      nowMs: this.#clock.now(),
+      signal,
+    };
+    const delivery = await this.#send(flush, integration, letter.alerts.map(loadAlert), `dead-letter-${id}`, true);
+    if (delivery.ok) {
+      this.history.drop(id);
+      await this.#log.append([{ k: 'D', id }]);
+    }
+    return delivery;
+  }
+
+  /** Sends a made-up alert through every integration of a receiver, once. Throws `not_found`. */
+  async testReceiver(
+    name: string,
+    labels: Labels,
+    annotations: Labels,
+    signal: AbortSignal,
+  ): Promise<{ kind: string; index: number; delivery: Delivery; durationMs: number }[]> {
+    const receiver = this.#config.receivers.get(name);
+    if (!receiver) throw new VigieError('not_found', `no receiver ${JSON.stringify(name)}`);
+    const nowMs = this.#clock.now();
+    const all = Labels.from({ alertname: 'TestAlert' }).merge(labels);
+    const alert: Alert = {
+      fingerprint: fingerprintOf(all),
+      labels: all,
+      annotations,
+      startsAtMs: nowMs,
+      endsAtMs: nowMs + this.#config.resolveTimeoutMs,
+      updatedAtMs: nowMs,
+      timeout: true,
+      generatorURL: this.#options.externalURL,
+    };
+    const route = { ...this.#config.route, receiver: name };
+    const flush: Flush = {
+      route,
+      groupKey: `{}/test:{receiver="${name}"}`,
+      groupLabels: Labels.from({ alertname: all.get('alertname') }),
+      alerts: [alert],
+      nowMs,
+      signal,
+    };
+    return Promise.all(
+      receiver.integrations.map(async (i) => {
+        const startMs = this.#clock.monotonicMs();
+        const delivery = await this.#send(flush, i, [alert], `test-${randomUUID()}`, true);
+        return { kind: i.channel.kind, index: i.index, delivery, durationMs: this.#clock.monotonicMs() - startMs };
+      }),
+    );
+  }
+
+  #decide(
+    flush: Flush,
+    verdict: Verdict,
+    reason: string,
+    alerts: readonly Alert[],
+    integration = '',
+    attempts = 0,
+  ): void {
+    if (alerts.length === 0) return;
+    const resolved = alerts.filter((a) => isResolved(a, flush.nowMs)).length;
+    const decision: Decision = {
+      id: randomUUID(),
+      atMs: flush.nowMs,
+      receiver: flush.route.receiver,
+      integration,
+      groupKey: flush.groupKey,
+      groupLabels: flush.groupLabels.toObject(),
+      verdict,
+      reason,
+      attempts,
+      firing: alerts.length - resolved,
+      resolved,
+      fingerprints: alerts.slice(0, FINGERPRINTS_PER_DECISION_MAX).map((a) => a.fingerprint),
+    };
+    if (!this.history.add(decision)) return;
+    this.#options.onDecision?.(decision);
+    this.#later([{ k: 'h', v: decision }]);
+  }
+
+  /** For records nobody waits for; a full disk is logged, the notification has gone out anyway. */
+  #later(records: readonly StateRecord[]): void {
+    this.#log
+      .append(records)
+      .catch((error) => this.#options.logger.error('history was not written', { error: messageOf(error) }));
+  }
+
+  #sweepLater(): void {
+    this.#sweepTimer = this.#clock.setTimer(() => {
+      const nowMs = this.#clock.now();
+      for (const [fingerprint, a] of this.#alerts)
+        if (isResolved(a, nowMs)) {
+          this.#alerts.delete(fingerprint);
+          this.#inhibitor.remove(a);
+        }
+      this.silences.sweep(nowMs);
+      this.#told.sweep(nowMs);
+      this.#compactWhenLarge();
+      this.#sweepLater();
+    }, SWEEP_MS);
+  }
+
+  #compactWhenLarge(): void {
+    if (this.#compacting || this.#log.sizeBytes < Math.max(COMPACT_BYTES_MIN, this.#compactedBytes * 4)) return;
+    this.#compacting = true;
+    this.compact()
+      .catch((error) => this.#options.logger.error('alerting state was not compacted', { error: messageOf(error) }))
+      .finally(() => {
+        this.#compacting = false;
+      });
+  }
+
+  /** Rewrites the log as a snapshot of the present state. Throws `storage`. */
+  async compact(): Promise<void> {
+    await this.#log.rewrite(() => this.snapshot());
+    this.#compactedBytes = this.#log.sizeBytes;
+  }
+
+  *snapshot(): IterableIterator<StateRecord> {
+    for (const a of this.#alerts.values()) yield { k: 'a', v: storeAlert(a) };
+    for (const v of this.silences.all()) yield { k: 's', v };
+    for (const v of this.#told.all()) yield { k: 'n', v };
+    for (const v of this.history.kept()) yield { k: 'h', v };
+    for (const v of this.history.letters().reverse()) yield { k: 'd', v };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#sweepTimer?.cancel();
+    await this.#dispatcher.stop();
+    await this.#log.close();
+  }
+}
+
+const nameOf = (i: Integration): string => `${i.channel.kind}/${i.index}`;
+
+function sameButEnd(a: Alert, b: Alert): boolean {
+  return (
+    a.startsAtMs === b.startsAtMs &&
+    a.timeout === b.timeout &&
+    a.generatorURL === b.generatorURL &&
+    a.annotations.equals(b.annotations)
+  );
+}
+
+function checkPosted(p: PostableAlert): string | undefined {
+  if (p.labels.size === 0) return 'at least one label pair required';
+  for (const set of [p.labels, p.annotations]) {
+    if (set.size > LABELS_PER_ALERT_MAX) return `more than ${LABELS_PER_ALERT_MAX} labels or annotations`;
+    for (const [name, value] of set) {
+      if (name === '') return 'invalid label name ""';
+      if (value.length > VALUE_CHARS_MAX)
+        return `the value of ${JSON.stringify(name)} exceeds ${VALUE_CHARS_MAX} characters`;
+    }
+  }
+  return undefined;
+}
