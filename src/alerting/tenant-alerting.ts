@@ -197,12 +197,27 @@ export class TenantAlerting {
     };
   }
 
-  /** The alerts that have not ended, by fingerprint, with who gets them and what mutes them. */
-  views(): AlertView[] {
+  /** The alerts that have not ended, by fingerprint. */
+  current(): Alert[] {
     const nowMs = this.#clock.now();
-    const out: AlertView[] = [];
-    for (const alert of this.#alerts.values()) if (alert.endsAtMs >= nowMs) out.push(this.view(alert));
-    return out.sort((a, b) => (a.alert.fingerprint < b.alert.fingerprint ? -1 : 1));
+    const out: Alert[] = [];
+    for (const alert of this.#alerts.values()) if (alert.endsAtMs >= nowMs) out.push(alert);
+    return out.sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1));
+  }
+
+  /** Names of the time intervals that mute a route now. */
+  mutedByTime(route: Route): string[] {
+    const nowMs = this.#clock.now();
+    const within = (name: string): boolean =>
+      (this.#config.timeIntervals.get(name) ?? []).some((i) => inInterval(i, nowMs));
+    const muting = route.muteTimeIntervals.filter(within);
+    const active = route.activeTimeIntervals;
+    return muting.length > 0 || active.length === 0 || active.some(within) ? muting : [...active];
+  }
+
+  /** As `current`, with who gets them and what mutes them. */
+  views(): AlertView[] {
+    return this.current().map((a) => this.view(a));
   }
 
   view(alert: Alert): AlertView {

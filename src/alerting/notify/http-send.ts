@@ -1,0 +1,115 @@
+/**
+ * Sends one HTTP request to a receiver: guarded addresses, credentials, TLS, redirects, bounded answers. It never
+ * retries; that is deliver.ts.
+ */
+import { request as httpRequest, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { AddressGuard } from '../../lib/address-guard.ts';
+import { messageOf, VigieError } from '../../lib/errors.ts';
+import type { HttpConfig, HttpSend, OutgoingRequest, OutgoingResponse } from './channel.ts';
+
+/** Bytes of an answer that are read; the rest is dropped. */
+export const RESPONSE_BYTES_MAX = 64 * 1024;
+/** A receiver that sends nothing for this long is given up. */
+export const IDLE_MS_MAX = 60_000;
+const REDIRECTS_MAX = 10;
+
+/** `guard` judges every address, those of redirects too; undefined trusts them all (the operator's own files). */
+export function createHttpSend(guard: AddressGuard | undefined): HttpSend {
+  return async (request) => {
+    let next = request;
+    for (let hop = 0; ; hop++) {
+      const response = await exchange(next, guard);
+      const location = response.headers['location'];
+      if (![301, 302, 303, 307, 308].includes(response.status) || !location || !request.http.followRedirects)
+        return response;
+      if (hop >= REDIRECTS_MAX)
+        throw new VigieError('upstream', `the receiver redirects more than ${REDIRECTS_MAX} times`);
+      if (!URL.canParse(location, next.url))
+        throw new VigieError('upstream', 'the receiver redirects to no valid address');
+      next = redirected(next, new URL(location, next.url), response.status);
+    }
+  };
+}
+
+function redirected(from: OutgoingRequest, to: URL, status: number): OutgoingRequest {
+  const keeps = status === 307 || status === 308;
+  const sameHost = to.host === new URL(from.url).host;
+  return {
+    ...from,
+    url: to.href,
+    // as Go's client: the body goes along with 307 and 308 only, credentials only to the same host
+    ...(keeps ? {} : { method: 'GET' as const, body: '' }),
+    ...(sameHost
+      ? {}
+      : { http: { followRedirects: from.http.followRedirects, ...(from.http.tls ? { tls: from.http.tls } : {}) } }),
+  };
+}
+
+async function exchange(request: OutgoingRequest, guard: AddressGuard | undefined): Promise<OutgoingResponse> {
+  const url = new URL(request.url);
+  const pinned = guard ? await guard(url.hostname) : undefined;
+  const headers: Record<string, string> = { ...request.headers, ...request.http.headers };
+  const credentials = credentialsOf(request.http, url);
+  if (credentials) headers['authorization'] = credentials;
+  if (request.method !== 'GET') headers['content-length'] = String(Buffer.byteLength(request.body));
+  const { tls } = request.http;
+  const options: RequestOptions & Record<string, unknown> = {
+    method: request.method,
+    headers,
+    signal: request.signal,
+    timeout: IDLE_MS_MAX,
+    ...(pinned ? { lookup: pinned.lookup } : {}),
+    ...(tls
+      ? {
+          rejectUnauthorized: !tls.insecureSkipVerify,
+          ...(tls.ca ? { ca: tls.ca } : {}),
+          ...(tls.cert ? { cert: tls.cert } : {}),
+          ...(tls.key ? { key: tls.key } : {}),
+          ...(tls.serverName ? { servername: tls.serverName } : {}),
+        }
+      : {}),
+  };
+  url.username = '';
+  url.password = '';
+  return new Promise((resolve, reject) => {
+    const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const outgoing = send(url, options, (incoming) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      const done = (): void =>
+        resolve({
+          status: incoming.statusCode ?? 0,
+          headers: Object.fromEntries(
+            Object.entries(incoming.headers).map(([k, v]) => [k, Array.isArray(v) ? v[0] : v]),
+          ),
+          body: Buffer.concat(chunks).toString('utf8'),
+        });
+      incoming.on('data', (chunk: Buffer) => {
+        if (size < RESPONSE_BYTES_MAX) chunks.push(chunk.subarray(0, RESPONSE_BYTES_MAX - size));
+        size += chunk.length;
+        if (size < RESPONSE_BYTES_MAX) return;
+        done();
+        incoming.destroy();
+      });
+      incoming.on('end', done);
+      incoming.on('error', (cause) => reject(broken(url, cause)));
+    });
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`nothing came for ${IDLE_MS_MAX / 1_000} s`)));
+    outgoing.on('error', (cause) => reject(broken(url, cause)));
+    outgoing.end(request.method === 'GET' ? undefined : request.body);
+  });
+}
+
+/** Names the host only: path and query of a receiver's address are secrets. */
+const broken = (url: URL, cause: unknown): VigieError =>
+  new VigieError('unavailable', `${url.protocol}//${url.host}: ${messageOf(cause)}`, { cause });
+
+function credentialsOf(http: HttpConfig, url: URL): string | undefined {
+  const basic = (user: string, password: string): string =>
+    `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+  if (http.basicAuth) return basic(http.basicAuth.username, http.basicAuth.password);
+  if (http.authorization) return `${http.authorization.type} ${http.authorization.credentials}`;
+  if (url.username) return basic(decodeURIComponent(url.username), decodeURIComponent(url.password));
+  return undefined;
+}

@@ -1,0 +1,54 @@
+/** Sends mail through nodemailer: one connection a message, STARTTLS as configured, addresses guarded. */
+import { createTransport } from 'nodemailer';
+import type { AddressGuard } from '../../lib/address-guard.ts';
+import type { MailSend } from './channel.ts';
+
+/** A mail server that says nothing for this long is given up. */
+const SOCKET_MS_MAX = 30_000;
+
+export function createMailSend(guard: AddressGuard | undefined): MailSend {
+  return async (message) => {
+    const smarthost = String(message.config['smarthost']);
+    const cut = smarthost.lastIndexOf(':');
+    const host = smarthost.slice(0, cut).replace(/^\[(.*)\]$/, '$1') || 'localhost';
+    const port = Number(smarthost.slice(cut + 1));
+    const pinned = guard ? await guard(host) : undefined;
+    const user = String(message.config['auth_username'] ?? '');
+    const transport = createTransport({
+      host: pinned?.address ?? host,
+      port,
+      secure: port === 465,
+      requireTLS: port !== 465 && message.config['require_tls'] !== false,
+      ignoreTLS: message.config['require_tls'] === false && user === '',
+      name: String(message.config['hello'] ?? 'localhost'),
+      tls: { servername: host },
+      connectionTimeout: SOCKET_MS_MAX,
+      greetingTimeout: SOCKET_MS_MAX,
+      socketTimeout: SOCKET_MS_MAX,
+      disableFileAccess: true,
+      disableUrlAccess: true,
+      ...(user ? { auth: { user, pass: String(message.config['auth_password'] ?? '') } } : {}),
+    });
+    const stop = (): void => transport.close();
+    message.signal.addEventListener('abort', stop, { once: true });
+    try {
+      const own = new Map(message.headers.map(([name, value]) => [name.toLowerCase(), value]));
+      await transport.sendMail({
+        from: own.get('from') ?? message.from,
+        to: own.get('to') ?? message.to,
+        envelope: { from: message.from, to: message.to },
+        subject: message.subject,
+        messageId: own.get('message-id') ?? message.messageId,
+        date: new Date(message.dateMs),
+        headers: message.headers
+          .filter(([name]) => !['from', 'to', 'subject', 'message-id', 'date'].includes(name.toLowerCase()))
+          .map(([key, value]) => ({ key, value })),
+        ...(message.text ? { text: message.text } : {}),
+        ...(message.html ? { html: message.html } : {}),
+      });
+    } finally {
+      message.signal.removeEventListener('abort', stop);
+      transport.close();
+    }
+  };
+}

@@ -1,0 +1,295 @@
+/**
+ * Alertmanager's API v2, so that amtool and every other client of it works. Decodes, calls alerting, encodes; it
+ * decides nothing about alerts.
+ */
+
+import { type Alert, compareAlerts, isResolved } from '../../alerting/alert.ts';
+import { matchesAll, parseMatchers } from '../../alerting/matchers.ts';
+import { type SilenceRecord, silenceState } from '../../alerting/silences.ts';
+import type { AlertView, TenantAlerting } from '../../alerting/tenant-alerting.ts';
+import { isVigieError, VigieError } from '../../lib/errors.ts';
+import type { PostableAlert } from '../../model/alert.ts';
+import { Labels } from '../../model/labels.ts';
+import type { CompiledMatcher, Matcher } from '../../model/matcher.ts';
+import type { TenantId } from '../../model/tenant.ts';
+import { compileRe2 } from '../../regex/re2.ts';
+import { type HttpAnswer, type HttpRequest, INGEST, RESPONDER, type Route, VIEWER } from '../route.ts';
+import { redactConfig } from './redact-config.ts';
+
+/** Largest batch of alerts, in bytes and in number. */
+export const ALERTS_BYTES_MAX = 32 * 1024 * 1024;
+export const ALERTS_PER_POST_MAX = 50_000;
+const FILTERS_MAX = 100;
+
+export interface AlertmanagerPorts {
+  readonly alerting: (tenant: TenantId) => Promise<TenantAlerting>;
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly now: () => number;
+}
+
+export function alertmanagerRoutes(ports: AlertmanagerPorts): Route[] {
+  const route = (
+    method: Route['method'],
+    path: string,
+    access: Route['access'],
+    handle: (request: HttpRequest, alerting: TenantAlerting) => Promise<HttpAnswer> | HttpAnswer,
+    bodyBytesMax?: number,
+  ): Route => ({
+    method,
+    path: `/api/v2${path}`,
+    family: 'alertmanager',
+    access,
+    ...(bodyBytesMax ? { bodyBytesMax } : {}),
+    handle: async (request) => handle(request, await ports.alerting(request.context.tenant)),
+  });
+  return [
+    route('GET', '/status', VIEWER, (_request, alerting) => status(ports, alerting)),
+    route('GET', '/receivers', VIEWER, (_request, alerting) => ({
+      json: [...alerting.config.receivers.keys()].map((name) => ({ name })),
+    })),
+    route('GET', '/alerts', VIEWER, (request, alerting) => listAlerts(request, alerting)),
+    route('POST', '/alerts', INGEST, postAlerts, ALERTS_BYTES_MAX),
+    route('GET', '/alerts/groups', VIEWER, (request, alerting) => listGroups(request, alerting, ports.now())),
+    route('GET', '/silences', VIEWER, (request, alerting) => listSilences(request, alerting, ports.now())),
+    route('POST', '/silences', RESPONDER, postSilence),
+    route('GET', '/silence/:id', VIEWER, (request, alerting) => {
+      const found = alerting.silences.get(request.params['id'] ?? '');
+      return found ? { json: silenceJson(found, ports.now()) } : { status: 404 };
+    }),
+    route('DELETE', '/silence/:id', RESPONDER, async (request, alerting) => {
+      try {
+        await alerting.expireSilence(request.params['id'] ?? '');
+      } catch (error) {
+        if (isVigieError(error, 'not_found')) return { status: 404 };
+        // as the original: expiring what has expired is a fault of the caller, told with 500
+        if (isVigieError(error, 'conflict')) return { status: 500, json: error.message };
+        throw error;
+      }
+      return { status: 200 };
+    }),
+  ];
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+function status(ports: AlertmanagerPorts, alerting: TenantAlerting): HttpAnswer {
+  return {
+    json: {
+      cluster: { peers: [], status: 'disabled' },
+      config: { original: redactConfig(alerting.config.original) },
+      uptime: iso(ports.startedAtMs),
+      versionInfo: { branch: '', buildDate: '', buildUser: '', goVersion: '', revision: '', version: ports.version },
+    },
+  };
+}
+
+function alertJson(view: AlertView, mutedBy: readonly string[] = []): Record<string, unknown> {
+  const { alert } = view;
+  const suppressed = view.silencedBy.length > 0 || view.inhibitedBy.length > 0 || mutedBy.length > 0;
+  return {
+    annotations: alert.annotations,
+    endsAt: iso(alert.endsAtMs),
+    fingerprint: alert.fingerprint,
+    receivers: view.receivers.map((name) => ({ name })),
+    startsAt: iso(alert.startsAtMs),
+    status: {
+      inhibitedBy: view.inhibitedBy,
+      mutedBy,
+      silencedBy: view.silencedBy,
+      state: suppressed ? 'suppressed' : 'active',
+    },
+    updatedAt: iso(alert.updatedAtMs),
+    generatorURL: alert.generatorURL,
+    labels: alert.labels,
+  };
+}
+
+interface AlertFilter {
+  readonly matchers: readonly CompiledMatcher[];
+  readonly receiver: ((name: string) => boolean) | undefined;
+  keeps(view: AlertView): boolean;
+}
+
+function flag(query: URLSearchParams, name: string): boolean {
+  const text = query.get(name);
+  if (text === null || text === '') return true;
+  if (!['true', 'false', '1', '0', 't', 'f'].includes(text.toLowerCase()))
+    throw new VigieError('bad_data', `${name} in query must be of type boolean: ${JSON.stringify(text)}`);
+  return ['true', '1', 't'].includes(text.toLowerCase());
+}
+
+function filters(query: URLSearchParams): CompiledMatcher[] {
+  const all = query.getAll('filter');
+  if (all.length > FILTERS_MAX) throw new VigieError('bad_data', `more than ${FILTERS_MAX} filters`);
+  return all.flatMap(parseMatchers);
+}
+
+function alertFilter(query: URLSearchParams): AlertFilter {
+  const active = flag(query, 'active');
+  const silenced = flag(query, 'silenced');
+  const inhibited = flag(query, 'inhibited');
+  flag(query, 'unprocessed');
+  const pattern = query.get('receiver');
+  const re = pattern ? compileRe2(pattern, { anchored: true }) : undefined;
+  return {
+    matchers: filters(query),
+    receiver: re ? (name) => re.test(name) : undefined,
+    keeps(view) {
+      if (!silenced && view.silencedBy.length > 0) return false;
+      if (!inhibited && view.inhibitedBy.length > 0) return false;
+      return active || view.silencedBy.length > 0 || view.inhibitedBy.length > 0;
+    },
+  };
+}
+
+function listAlerts(request: HttpRequest, alerting: TenantAlerting): HttpAnswer {
+  const filter = alertFilter(request.query);
+  const out: Record<string, unknown>[] = [];
+  for (const alert of alerting.current()) {
+    if (!matchesAll(filter.matchers, alert.labels)) continue;
+    const view = alerting.view(alert);
+    if (filter.receiver && !view.receivers.some(filter.receiver)) continue;
+    if (filter.keeps(view)) out.push(alertJson(view));
+  }
+  return { json: out };
+}
+
+function listGroups(request: HttpRequest, alerting: TenantAlerting, nowMs: number): HttpAnswer {
+  const filter = alertFilter(request.query);
+  const muted = flag(request.query, 'muted');
+  const out: { alerts: unknown[]; labels: Labels; receiver: { name: string } }[] = [];
+  for (const group of alerting.groups()) {
+    if (filter.receiver && !filter.receiver(group.route.receiver)) continue;
+    const mutedBy = alerting.mutedByTime(group.route);
+    if (!muted && mutedBy.length > 0) continue;
+    const alerts = [...group.alerts.values()]
+      .filter((a: Alert) => !isResolved(a, nowMs) && matchesAll(filter.matchers, a.labels))
+      .sort(compareAlerts)
+      .map((a) => alerting.view(a))
+      .filter((v) => filter.keeps(v));
+    if (alerts.length > 0)
+      out.push({
+        alerts: alerts.map((v) => alertJson(v, mutedBy)),
+        labels: group.labels,
+        receiver: { name: group.route.receiver },
+      });
+  }
+  out.sort((a, b) => Labels.compare(a.labels, b.labels) || (a.receiver.name < b.receiver.name ? -1 : 1));
+  return { json: out };
+}
+
+function readJson(request: HttpRequest): unknown {
+  try {
+    return JSON.parse(request.body.toString('utf8'));
+  } catch (cause) {
+    throw new VigieError('bad_data', `parsing body failed: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function timeOf(value: unknown, where: string): number | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+  if (Number.isNaN(ms)) throw new VigieError('bad_data', `${where} must be a date-time: ${JSON.stringify(value)}`);
+  // Go's zero time means "not set"
+  return ms <= -62_135_596_800_000 ? undefined : ms;
+}
+
+function labelsOf(value: unknown, where: string): Labels {
+  if (value === undefined || value === null) return Labels.EMPTY;
+  if (typeof value !== 'object' || Array.isArray(value)) throw new VigieError('bad_data', `${where} must be an object`);
+  for (const [name, v] of Object.entries(value))
+    if (typeof v !== 'string') throw new VigieError('bad_data', `${where}.${name} must be a string`);
+  return Labels.from(value as Record<string, string>);
+}
+
+async function postAlerts(request: HttpRequest, alerting: TenantAlerting): Promise<HttpAnswer> {
+  const body = readJson(request);
+  if (!Array.isArray(body)) throw new VigieError('bad_data', 'parsing alerts body failed: expected a list');
+  if (body.length > ALERTS_PER_POST_MAX)
+    throw new VigieError('too_large', `${body.length} alerts in one request, at most ${ALERTS_PER_POST_MAX} are taken`);
+  const alerts: PostableAlert[] = body.map((item: unknown, i) => {
+    const a = (item ?? {}) as Record<string, unknown>;
+    const startsAtMs = timeOf(a['startsAt'], `${i}.startsAt`);
+    const endsAtMs = timeOf(a['endsAt'], `${i}.endsAt`);
+    if (a['labels'] === undefined) throw new VigieError('bad_data', `${i}.labels in body is required`);
+    return {
+      labels: labelsOf(a['labels'], `${i}.labels`),
+      annotations: labelsOf(a['annotations'], `${i}.annotations`),
+      ...(startsAtMs === undefined ? {} : { startsAtMs }),
+      ...(endsAtMs === undefined ? {} : { endsAtMs }),
+      generatorURL: typeof a['generatorURL'] === 'string' ? a['generatorURL'] : '',
+    };
+  });
+  const { problems } = await alerting.accept(alerts);
+  if (problems.length > 0) throw new VigieError('bad_data', problems.slice(0, 20).join('; '));
+  return { status: 200 };
+}
+
+function silenceJson(s: SilenceRecord, nowMs: number): Record<string, unknown> {
+  return {
+    id: s.id,
+    status: { state: silenceState(s, nowMs) },
+    updatedAt: iso(s.updatedAtMs),
+    comment: s.comment,
+    createdBy: s.createdBy,
+    endsAt: iso(s.endsAtMs),
+    ...(s.annotations ? { annotations: s.annotations } : {}),
+    matchers: s.matchers.map((m) => ({
+      isEqual: m.op === '=' || m.op === '=~',
+      isRegex: m.op === '=~' || m.op === '!~',
+      name: m.name,
+      value: m.value,
+    })),
+    startsAt: iso(s.startsAtMs),
+  };
+}
+
+/** Active first (the soonest end first), then pending (the soonest start first), then expired (the latest end first). */
+function listSilences(request: HttpRequest, alerting: TenantAlerting, nowMs: number): HttpAnswer {
+  const wanted = filters(request.query);
+  const byMatchers = (s: SilenceRecord): boolean =>
+    wanted.every((w) => s.matchers.some((m) => m.name === w.name && w.matches(m.value)));
+  const rank = { active: 0, pending: 1, expired: 2 } as const;
+  const found = alerting.silences.all().filter(byMatchers);
+  found.sort((a, b) => {
+    const [x, y] = [silenceState(a, nowMs), silenceState(b, nowMs)];
+    if (x !== y) return rank[x] - rank[y];
+    if (x === 'pending') return a.startsAtMs - b.startsAtMs;
+    return x === 'active' ? a.endsAtMs - b.endsAtMs : b.endsAtMs - a.endsAtMs;
+  });
+  return { json: found.map((s) => silenceJson(s, nowMs)) };
+}
+
+async function postSilence(request: HttpRequest, alerting: TenantAlerting): Promise<HttpAnswer> {
+  const body = readJson(request) as Record<string, unknown> | null;
+  if (!body || typeof body !== 'object') throw new VigieError('bad_data', 'parsing body failed: expected an object');
+  const startsAtMs = timeOf(body['startsAt'], 'startsAt');
+  const endsAtMs = timeOf(body['endsAt'], 'endsAt');
+  for (const key of ['comment', 'createdBy'])
+    if (typeof body[key] !== 'string') throw new VigieError('bad_data', `${key} in body is required`);
+  if (!Array.isArray(body['matchers']) || startsAtMs === undefined || endsAtMs === undefined)
+    throw new VigieError('bad_data', 'matchers, startsAt and endsAt in body are required');
+  const matchers = body['matchers'].map((item: unknown): Matcher => {
+    const m = (item ?? {}) as Record<string, unknown>;
+    if (typeof m['name'] !== 'string' || typeof m['value'] !== 'string' || typeof m['isRegex'] !== 'boolean')
+      throw new VigieError('bad_data', 'each matcher needs name, value and isRegex');
+    const equal = m['isEqual'] !== false;
+    return { name: m['name'], value: m['value'], op: m['isRegex'] ? (equal ? '=~' : '!~') : equal ? '=' : '!=' };
+  });
+  const id = typeof body['id'] === 'string' && body['id'] !== '' ? body['id'] : undefined;
+  try {
+    const silenceID = await alerting.setSilence({
+      ...(id ? { id } : {}),
+      matchers,
+      startsAtMs,
+      endsAtMs,
+      comment: String(body['comment']),
+      createdBy: String(body['createdBy']),
+    });
+    return { json: { silenceID } };
+  } catch (error) {
+    if (isVigieError(error, 'not_found')) return { status: 404, json: error.message };
+    throw error;
+  }
+}
