@@ -6,6 +6,7 @@ import { VigieError } from '../lib/errors.ts';
 import { PLATFORM_TENANT, type TenantId } from '../model/tenant.ts';
 import type { CollectionSpec, DocumentStore } from '../store/documents.ts';
 import type { Role } from './context.ts';
+import { DocumentMirror } from './document-mirror.ts';
 
 export const USERS: CollectionSpec = { name: 'users' };
 export const SESSIONS: CollectionSpec = { name: 'sessions', indexed: ['expiresAtMs'] };
@@ -47,42 +48,38 @@ const derive = promisify(argon2);
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 export class Accounts {
-  readonly #documents: DocumentStore;
   readonly #clock: Clock;
-  readonly #users = new Map<string, StoredUser>();
-  readonly #sessions = new Map<string, Session>();
+  /** The copies that answer; for shared-copies.ts. */
+  readonly userMirror: DocumentMirror<StoredUser>;
+  readonly sessionMirror: DocumentMirror<Session>;
   readonly #failures = new Map<string, { count: number; sinceMs: number }>();
 
   private constructor(documents: DocumentStore, clock: Clock) {
-    this.#documents = documents;
     this.#clock = clock;
+    this.userMirror = new DocumentMirror(USERS.name, () => documents.collection<StoredUser>(PLATFORM_TENANT, USERS));
+    this.sessionMirror = new DocumentMirror(SESSIONS.name, () =>
+      documents.collection<Session>(PLATFORM_TENANT, SESSIONS),
+    );
   }
 
   static async open(documents: DocumentStore, clock: Clock): Promise<Accounts> {
     const accounts = new Accounts(documents, clock);
-    let after: string | undefined;
-    do {
-      const page = await accounts.#userDocuments().list(after === undefined ? {} : { after });
-      for (const d of page.items) accounts.#users.set(d.id, d.body);
-      after = page.next;
-    } while (after !== undefined);
-    do {
-      const page = await accounts.#sessionDocuments().list(after === undefined ? {} : { after });
-      for (const d of page.items) {
-        if (d.body.expiresAtMs > clock.now()) accounts.#sessions.set(d.id, d.body);
-        else await accounts.#sessionDocuments().delete(d.id);
-      }
-      after = page.next;
-    } while (after !== undefined);
+    await accounts.refresh();
+    await accounts.endSessions((s) => s.expiresAtMs <= clock.now());
     return accounts;
   }
 
+  /** Reads users and sessions again, for what other processes changed. */
+  async refresh(): Promise<void> {
+    await Promise.all([this.userMirror.refresh(), this.sessionMirror.refresh()]);
+  }
+
   users(): readonly User[] {
-    return [...this.#users.values()].map(publicUser).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return [...this.userMirror.values()].map(publicUser).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   user(name: string): User | undefined {
-    const stored = this.#users.get(name);
+    const stored = this.userMirror.get(name);
     return stored && publicUser(stored);
   }
 
@@ -96,7 +93,8 @@ export class Accounts {
   }): Promise<User> {
     if (!/^[a-zA-Z0-9._@+-]{1,128}$/.test(input.name))
       throw new VigieError('bad_data', 'user name: want 1 to 128 of a-z A-Z 0-9 . _ @ + -');
-    const existing = this.#users.get(input.name);
+    const stored = await this.userMirror.reload(input.name);
+    const existing = stored?.body;
     if (!existing && input.password === undefined) throw new VigieError('bad_data', 'a new user needs a password');
     let { salt, passwordHash } = existing ?? { salt: '', passwordHash: '' };
     if (input.password !== undefined) {
@@ -114,16 +112,14 @@ export class Accounts {
       salt,
       passwordHash,
     };
-    await this.#userDocuments().put(user.name, user);
-    this.#users.set(user.name, user);
+    await this.userMirror.put(user.name, user, stored ? stored.version : 'absent');
     if (user.disabled || input.password !== undefined)
       await this.endSessions((s) => s.subject.kind === 'user' && s.subject.name === user.name);
     return publicUser(user);
   }
 
   async removeUser(name: string): Promise<boolean> {
-    const existed = this.#users.delete(name);
-    await this.#userDocuments().delete(name);
+    const existed = await this.userMirror.remove(name);
     await this.endSessions((s) => s.subject.kind === 'user' && s.subject.name === name);
     return existed;
   }
@@ -137,7 +133,7 @@ export class Accounts {
         details: { retryAfterMs: failure.sinceMs + FAILURE_WINDOW_MS - now },
       });
     }
-    const user = this.#users.get(name);
+    const user = this.userMirror.get(name);
     const derived = await hashPassword(password.slice(0, PASSWORD_LENGTH_MAX), user?.salt ?? '00'.repeat(16));
     const same = timingSafeEqual(Buffer.from(derived), Buffer.from(user?.passwordHash ?? '0'.repeat(64)));
     if (same && user && !user.disabled) {
@@ -169,14 +165,13 @@ export class Accounts {
       createdAtMs: now,
       expiresAtMs: now + SESSION_IDLE_MS,
     };
-    await this.#sessionDocuments().put(session.id, session, 'absent');
-    this.#sessions.set(session.id, session);
+    await this.sessionMirror.put(session.id, session, 'absent');
     return { cookie, csrf, session };
   }
 
   /** The live session of a cookie; its idle time starts anew. */
   session(cookie: string): Session | undefined {
-    const session = this.#sessions.get(sha256(cookie));
+    const session = this.sessionMirror.get(sha256(cookie));
     const now = this.#clock.now();
     if (!session || session.expiresAtMs <= now) return undefined;
     // written at most every tenth of the idle time
@@ -185,10 +180,8 @@ export class Accounts {
         ...session,
         expiresAtMs: Math.min(now + SESSION_IDLE_MS, session.createdAtMs + SESSION_MS_MAX),
       };
-      this.#sessions.set(session.id, extended);
-      this.#sessionDocuments()
-        .put(session.id, extended)
-        .catch(() => {});
+      // never brings back a session that ended elsewhere meanwhile
+      this.sessionMirror.touch(session.id, extended);
     }
     return session;
   }
@@ -200,45 +193,34 @@ export class Accounts {
   /** A fresh CSRF token for a page that was reloaded and lost the old one. */
   async renewCsrf(session: Session): Promise<string> {
     const csrf = randomBytes(32).toString('base64url');
-    const changed = { ...session, csrfHash: sha256(csrf) };
-    await this.#sessionDocuments().put(session.id, changed);
-    this.#sessions.set(session.id, changed);
+    const changed = await this.sessionMirror.change(session.id, (s) => ({ ...s, csrfHash: sha256(csrf) }));
+    if (!changed) throw new VigieError('unauthenticated', 'the session has ended; sign in again');
     return csrf;
   }
 
   async endSessions(which: (session: Session) => boolean): Promise<number> {
     let ended = 0;
-    for (const session of [...this.#sessions.values()]) {
+    for (const session of this.sessionMirror.values()) {
       if (!which(session)) continue;
-      this.#sessions.delete(session.id);
-      await this.#sessionDocuments().delete(session.id);
+      await this.sessionMirror.remove(session.id);
       ended++;
     }
     return ended;
   }
 
   async forgetTenant(tenant: TenantId): Promise<void> {
-    for (const user of this.#users.values()) {
-      if (user.grants === 'all' || user.grants[tenant] === undefined) continue;
-      const { [tenant]: _gone, ...grants } = user.grants;
-      const changed = { ...user, grants };
-      await this.#userDocuments().put(user.name, changed);
-      this.#users.set(user.name, changed);
-    }
+    for (const { name } of this.userMirror.values())
+      await this.userMirror.change(name, (user) => {
+        if (user.grants === 'all' || user.grants[tenant] === undefined) return undefined;
+        const { [tenant]: _gone, ...grants } = user.grants;
+        return { ...user, grants };
+      });
   }
 
   async #sweep(): Promise<void> {
     const now = this.#clock.now();
     await this.endSessions((s) => s.expiresAtMs <= now);
-    if (this.#sessions.size >= SESSIONS_MAX) throw new VigieError('quota', `at most ${SESSIONS_MAX} sessions`);
-  }
-
-  #userDocuments() {
-    return this.#documents.collection<StoredUser>(PLATFORM_TENANT, USERS);
-  }
-
-  #sessionDocuments() {
-    return this.#documents.collection<Session>(PLATFORM_TENANT, SESSIONS);
+    if (this.sessionMirror.size >= SESSIONS_MAX) throw new VigieError('quota', `at most ${SESSIONS_MAX} sessions`);
   }
 }
 

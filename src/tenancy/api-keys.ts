@@ -8,6 +8,7 @@ import { VigieError } from '../lib/errors.ts';
 import { PLATFORM_TENANT, type TenantId } from '../model/tenant.ts';
 import type { CollectionSpec, DocumentStore } from '../store/documents.ts';
 import type { Role } from './context.ts';
+import { DocumentMirror } from './document-mirror.ts';
 
 export const API_KEYS: CollectionSpec = { name: 'api_keys' };
 export const KEYS_MAX = 20_000;
@@ -49,41 +50,48 @@ const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).d
 const NOBODY = hashOf('nobody');
 
 export class ApiKeys {
-  readonly #documents: DocumentStore;
   readonly #clock: Clock;
-  readonly #keys = new Map<string, StoredKey>();
+  /** The copy that answers; for shared-copies.ts. */
+  readonly mirror: DocumentMirror<StoredKey>;
   readonly #onRevoke = new Set<(id: string) => void>();
 
   private constructor(documents: DocumentStore, clock: Clock) {
-    this.#documents = documents;
     this.#clock = clock;
+    this.mirror = new DocumentMirror(
+      API_KEYS.name,
+      () => documents.collection<StoredKey>(PLATFORM_TENANT, API_KEYS),
+      (id, after, before) => {
+        const worked = before !== undefined && before.revokedAtMs === undefined;
+        if (worked && (!after || after.body.revokedAtMs !== undefined))
+          for (const listener of this.#onRevoke) listener(id);
+      },
+    );
   }
 
   static async open(documents: DocumentStore, clock: Clock): Promise<ApiKeys> {
     const keys = new ApiKeys(documents, clock);
-    let after: string | undefined;
-    do {
-      const page = await keys.#collection().list(after === undefined ? {} : { after });
-      for (const d of page.items) keys.#keys.set(d.id, d.body);
-      after = page.next;
-    } while (after !== undefined);
+    await keys.refresh();
     return keys;
+  }
+
+  /** Reads all keys again, for what other processes created and revoked. */
+  refresh(): Promise<void> {
+    return this.mirror.refresh();
   }
 
   /** The new key in full: the only time it can be read. */
   async create(input: NewKey): Promise<{ readonly key: string; readonly info: ApiKey }> {
-    if (this.#keys.size >= KEYS_MAX) throw new VigieError('quota', `at most ${KEYS_MAX} keys`);
+    if (this.mirror.size >= KEYS_MAX) throw new VigieError('quota', `at most ${KEYS_MAX} keys`);
     const id = randomBytes(8).toString('hex');
     const secret = randomBytes(32).toString('base64url');
     const stored: StoredKey = { ...input, id, createdAtMs: this.#clock.now(), hash: hashOf(secret).toString('hex') };
-    await this.#collection().put(id, stored, 'absent');
-    this.#keys.set(id, stored);
+    await this.mirror.put(id, stored, 'absent');
     return { key: `vg_${id}_${secret}`, info: withoutHash(stored) };
   }
 
   /** The first platform-admin key. Throws `conflict` when any platform key exists already. */
   async bootstrap(createdBy: string): Promise<string> {
-    const existing = [...this.#keys.values()].find((k) => k.grants === 'all' && k.revokedAtMs === undefined);
+    const existing = this.mirror.values().find((k) => k.grants === 'all' && k.revokedAtMs === undefined);
     if (existing)
       throw new VigieError(
         'conflict',
@@ -95,42 +103,40 @@ export class ApiKeys {
   /** The key that `presented` is, or undefined; does not tell why not. */
   verify(presented: string): ApiKey | undefined {
     const m = KEY.exec(presented);
-    const stored = m ? this.#keys.get(m[1]!) : undefined;
+    const stored = m ? this.mirror.get(m[1]!) : undefined;
     const same = timingSafeEqual(hashOf(m?.[2] ?? ''), stored ? Buffer.from(stored.hash, 'hex') : NOBODY);
     if (!same || !stored) return undefined;
     const now = this.#clock.now();
     if (stored.revokedAtMs !== undefined || (stored.expiresAtMs !== undefined && stored.expiresAtMs <= now))
       return undefined;
     if (now - (stored.lastUsedAtMs ?? 0) > LAST_USED_WRITE_MS) {
-      const used = { ...stored, lastUsedAtMs: now };
-      this.#keys.set(stored.id, used);
       // only a courtesy to operators: losing it loses nothing
-      this.#collection()
-        .put(stored.id, used)
-        .catch(() => {});
+      this.mirror.touch(stored.id, { ...stored, lastUsedAtMs: now });
     }
     return withoutHash(stored);
   }
 
   list(): readonly ApiKey[] {
-    return [...this.#keys.values()].map(withoutHash).sort((a, b) => a.createdAtMs - b.createdAtMs);
+    return this.mirror
+      .values()
+      .map(withoutHash)
+      .sort((a, b) => a.createdAtMs - b.createdAtMs);
   }
 
   get(id: string): ApiKey | undefined {
-    const stored = this.#keys.get(id);
+    const stored = this.mirror.get(id);
     return stored && withoutHash(stored);
   }
 
   /** From now on the key is worth nothing; its open streams are closed by listeners. */
   async revoke(id: string): Promise<void> {
-    const stored = this.#keys.get(id);
-    if (!stored) throw new VigieError('not_found', `no key ${JSON.stringify(id.slice(0, 40))}`);
-    const revoked = { ...stored, revokedAtMs: this.#clock.now() };
-    await this.#collection().put(id, revoked);
-    this.#keys.set(id, revoked);
-    for (const listener of this.#onRevoke) listener(id);
+    const found = await this.mirror.change(id, (key) =>
+      key.revokedAtMs === undefined ? { ...key, revokedAtMs: this.#clock.now() } : undefined,
+    );
+    if (!found) throw new VigieError('not_found', `no key ${JSON.stringify(id.slice(0, 40))}`);
   }
 
+  /** Called with the id of a key that was revoked or removed, here or by another process. */
   onRevoke(listener: (id: string) => void): () => void {
     this.#onRevoke.add(listener);
     return () => void this.#onRevoke.delete(listener);
@@ -138,27 +144,16 @@ export class ApiKeys {
 
   /** Keys of a deleted tenant go with it; keys with other grants lose this one. */
   async forgetTenant(tenant: TenantId): Promise<void> {
-    for (const key of this.#keys.values()) {
-      if (key.grants === 'all' || key.grants[tenant] === undefined) continue;
-      const { [tenant]: _gone, ...grants } = key.grants;
-      if (Object.keys(grants).length === 0) {
-        await this.#collection().delete(key.id);
-        this.#keys.delete(key.id);
-        for (const listener of this.#onRevoke) listener(key.id);
-      } else {
-        const changed = {
-          ...key,
-          grants,
-          tenant: key.tenant === tenant ? (Object.keys(grants)[0] as TenantId) : key.tenant,
-        };
-        await this.#collection().put(key.id, changed);
-        this.#keys.set(key.id, changed);
-      }
+    for (const { id, grants: known } of this.mirror.values()) {
+      if (known === 'all' || known[tenant] === undefined) continue;
+      const left = await this.mirror.change(id, (key) => {
+        if (key.grants === 'all' || key.grants[tenant] === undefined) return undefined;
+        const { [tenant]: _gone, ...grants } = key.grants;
+        const first = Object.keys(grants)[0] as TenantId | undefined;
+        return { ...key, grants, tenant: key.tenant === tenant && first ? first : key.tenant };
+      });
+      if (left && Object.keys(left.body.grants).length === 0) await this.mirror.remove(id);
     }
-  }
-
-  #collection() {
-    return this.#documents.collection<StoredKey>(PLATFORM_TENANT, API_KEYS);
   }
 }
 

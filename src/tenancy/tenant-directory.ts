@@ -7,6 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import { VigieError } from '../lib/errors.ts';
 import { PLATFORM_TENANT, type TenantId, tenantId } from '../model/tenant.ts';
 import type { CollectionSpec, DocumentStore } from '../store/documents.ts';
+import { DocumentMirror } from './document-mirror.ts';
 import { DEFAULT_LIMITS, limitsSchema, type TenantLimits } from './limits.ts';
 
 export const TENANTS: CollectionSpec = { name: 'tenants', indexed: ['state'] };
@@ -46,28 +47,38 @@ export interface Tenant {
 type StoredTenant = Omit<Tenant, 'version' | 'limits'> & { readonly limits: Partial<TenantLimits> };
 
 export class TenantDirectory {
-  readonly #documents: DocumentStore;
   readonly #clock: Clock;
+  /** The copy that answers; for shared-copies.ts. */
+  readonly mirror: DocumentMirror<StoredTenant>;
   readonly #tenants = new Map<TenantId, Tenant>();
   readonly #listeners = new Set<(tenant: Tenant | TenantId) => void>();
   readonly #creating = new Map<TenantId, Promise<Tenant>>();
 
   private constructor(documents: DocumentStore, clock: Clock) {
-    this.#documents = documents;
     this.#clock = clock;
+    this.mirror = new DocumentMirror(
+      TENANTS.name,
+      () => documents.collection<StoredTenant>(PLATFORM_TENANT, TENANTS),
+      (id, after) => {
+        const tenant = after && toTenant(after.body, after.version);
+        if (tenant) this.#tenants.set(tenant.id, tenant);
+        else this.#tenants.delete(id as TenantId);
+        for (const listener of this.#listeners) listener(tenant ?? (id as TenantId));
+      },
+    );
   }
 
   /** Reads all tenants; the platform's and the default one are created when missing. */
   static async open(documents: DocumentStore, clock: Clock, initial: readonly TenantId[]): Promise<TenantDirectory> {
     const directory = new TenantDirectory(documents, clock);
-    let after: string | undefined;
-    do {
-      const page = await directory.#collection().list(after === undefined ? {} : { after });
-      for (const d of page.items) directory.#tenants.set(d.id as TenantId, toTenant(d.body, d.version));
-      after = page.next;
-    } while (after !== undefined);
-    for (const id of [PLATFORM_TENANT, ...initial]) if (!directory.get(id)) await directory.put(id, {});
+    await directory.refresh();
+    for (const id of [PLATFORM_TENANT, ...initial]) if (!directory.get(id)) await directory.ensure(id);
     return directory;
+  }
+
+  /** Reads all tenants again, for what other processes changed; listeners hear of it. */
+  refresh(): Promise<void> {
+    return this.mirror.refresh();
   }
 
   get(id: TenantId): Tenant | undefined {
@@ -91,7 +102,7 @@ export class TenantDirectory {
   /** Creates or changes a tenant; fields left out keep their value. Throws `conflict` when `expectVersion` is stale. */
   async put(id: TenantId, input: TenantInput & { readonly demo?: boolean }, expectVersion?: number): Promise<Tenant> {
     tenantId(id);
-    const existing = await this.#collection().get(id);
+    const existing = await this.mirror.reload(id);
     if (expectVersion !== undefined && existing?.version !== expectVersion)
       throw new VigieError(
         'conflict',
@@ -112,8 +123,8 @@ export class TenantDirectory {
       demo: input.demo ?? before?.demo ?? false,
       ...(platformView ? { platformView } : {}),
     };
-    const stored = await this.#collection().put(id, body, existing ? existing.version : 'absent');
-    return this.#remember(toTenant(stored.body, stored.version));
+    const stored = await this.mirror.put(id, body, existing ? existing.version : 'absent');
+    return toTenant(stored.body, stored.version);
   }
 
   /** For dev mode: the tenant, created when unknown; concurrent callers share one creation. */
@@ -122,7 +133,15 @@ export class TenantDirectory {
     if (known) return known;
     let creating = this.#creating.get(id);
     if (!creating) {
-      creating = this.put(id, {}).finally(() => this.#creating.delete(id));
+      creating = this.put(id, {})
+        .catch(async (error: unknown) => {
+          // another process created it in between
+          if (error instanceof VigieError && error.code === 'conflict') await this.mirror.reload(id);
+          const made = this.get(id);
+          if (made) return made;
+          throw error;
+        })
+        .finally(() => this.#creating.delete(id));
       this.#creating.set(id, creating);
     }
     return creating;
@@ -131,27 +150,15 @@ export class TenantDirectory {
   /** First step of a deletion: from now on nobody may use it. */
   async markDeleting(id: TenantId): Promise<void> {
     if (id === PLATFORM_TENANT) throw new VigieError('forbidden', 'the platform tenant cannot be deleted');
-    const existing = await this.#collection().get(id);
+    const existing = await this.mirror.reload(id);
     if (!existing) throw new VigieError('not_found', `no tenant ${id}`);
-    const stored = await this.#collection().put(id, { ...existing.body, state: 'deleting' }, existing.version);
-    this.#remember(toTenant(stored.body, stored.version));
+    if (existing.body.state === 'deleting') return;
+    await this.mirror.put(id, { ...existing.body, state: 'deleting' }, existing.version);
   }
 
   /** Last step: forgets the tenant itself. */
   async remove(id: TenantId): Promise<void> {
-    await this.#collection().delete(id);
-    this.#tenants.delete(id);
-    for (const listener of this.#listeners) listener(id);
-  }
-
-  #remember(tenant: Tenant): Tenant {
-    this.#tenants.set(tenant.id, tenant);
-    for (const listener of this.#listeners) listener(tenant);
-    return tenant;
-  }
-
-  #collection() {
-    return this.#documents.collection<StoredTenant>(PLATFORM_TENANT, TENANTS);
+    await this.mirror.remove(id);
   }
 }
 
