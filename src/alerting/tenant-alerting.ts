@@ -43,7 +43,9 @@ type StateRecord =
   | { readonly k: 'n'; readonly v: LogEntry }
   | { readonly k: 'h'; readonly v: Decision }
   | { readonly k: 'd'; readonly v: DeadLetter }
-  | { readonly k: 'D'; readonly id: string };
+  | { readonly k: 'D'; readonly id: string }
+  /** A sweep at `t` that left `keep` alone. */
+  | { readonly k: 'w'; readonly t: number; readonly keep: readonly string[] };
 
 export interface TenantAlertingOptions {
   readonly config: AlertingConfig;
@@ -128,6 +130,9 @@ export class TenantAlerting {
       case 'D':
         this.history.drop(r.id);
         break;
+      case 'w':
+        this.#sweep(r.t, new Set(r.keep));
+        break;
     }
   }
 
@@ -168,7 +173,7 @@ export class TenantAlerting {
       this.#alerts.set(merged.fingerprint, merged);
       records.push(
         old && sameButEnd(old, merged)
-          ? { k: 'e', f: merged.fingerprint, e: merged.endsAtMs, u: nowMs }
+          ? { k: 'e', f: merged.fingerprint, e: merged.endsAtMs, u: merged.updatedAtMs }
           : { k: 'a', v: storeAlert(merged) },
       );
       changed.push(merged);
@@ -556,16 +561,28 @@ export class TenantAlerting {
   #sweepLater(): void {
     this.#sweepTimer = this.#clock.setTimer(() => {
       const nowMs = this.#clock.now();
-      for (const [fingerprint, a] of this.#alerts)
-        if (isResolved(a, nowMs)) {
-          this.#alerts.delete(fingerprint);
-          this.#inhibitor.remove(a);
-        }
-      this.silences.sweep(nowMs);
-      this.#told.sweep(nowMs);
+      // an end that could not be told yet is kept
+      const waiting = new Set(this.#dispatcher.groups().flatMap((g) => [...g.alerts.keys()]));
+      const keep = [...waiting].filter((f) => isResolved(this.#alerts.get(f)!, nowMs));
+      const gone = this.#sweep(nowMs, new Set(keep));
+      for (const a of gone) this.#inhibitor.remove(a);
+      this.#later([{ k: 'w', t: nowMs, keep }]);
       this.#compactWhenLarge();
       this.#sweepLater();
     }, SWEEP_MS);
+  }
+
+  /** Forgets what is over; the same again when the log is replayed. Answers the alerts that went. */
+  #sweep(nowMs: number, keep: ReadonlySet<string>): Alert[] {
+    const gone: Alert[] = [];
+    for (const [fingerprint, a] of this.#alerts)
+      if (isResolved(a, nowMs) && !keep.has(fingerprint)) {
+        this.#alerts.delete(fingerprint);
+        gone.push(a);
+      }
+    this.silences.sweep(nowMs);
+    this.#told.sweep(nowMs);
+    return gone;
   }
 
   #compactWhenLarge(): void {

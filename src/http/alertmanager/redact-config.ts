@@ -1,14 +1,15 @@
-/** The configuration as a client may see it: every secret replaced by `<secret>`, all else as it was written. */
-import { isMap, isScalar, isSeq, parseDocument, Scalar } from 'yaml';
+/** The configuration as a client may see it: every secret is `<secret>`; comments, which may hold some, are dropped. */
+import { parseDocument, stringify } from 'yaml';
 
-const SECRET_KEYS = new Set([
-  'api_key', 'api_secret', 'api_token', 'api_url', 'auth_password', 'auth_secret', 'bearer_token', 'bot_token',
-  'client_secret', 'credentials', 'key', 'opsgenie_api_key', 'password', 'routing_key', 'secret_key', 'service_key',
-  'slack_api_url', 'slack_app_token', 'smtp_auth_password', 'smtp_auth_secret', 'token', 'url', 'user_key',
-  'victorops_api_key', 'webhook_url', 'wechat_api_secret', 'secrets', 'alert_source_token',
-]); // biome-ignore format: a table
+const SECRET_KEYS = new Set(
+  `api_key api_secret api_token api_url auth_password auth_secret bearer_token bot_token client_secret credentials key
+  opsgenie_api_key password routing_key secret_key service_key slack_api_url slack_app_token smtp_auth_password
+  smtp_auth_secret token url user_key victorops_api_key webhook_url wechat_api_secret secrets alert_source_token`.split(
+    /\s+/,
+  ),
+);
 
-/** `url` and `api_url` are plain addresses in some places; these are shown. */
+/** `url` and `api_url` are plain addresses under these keys, and shown. */
 const SHOWN_UNDER: Readonly<Record<string, readonly string[]>> = {
   url: ['pagerduty_configs', 'images', 'links', 'actions'],
   api_url: [
@@ -18,27 +19,24 @@ const SHOWN_UNDER: Readonly<Record<string, readonly string[]>> = {
     'webex_configs',
     'wechat_configs',
     'jira_configs',
-    'sns_configs',
   ],
 };
 
 export function redactConfig(yaml: string): string {
   const doc = parseDocument(yaml, { version: '1.1', merge: true });
   if (doc.errors.length > 0) return '<unreadable>';
-  redact(doc.contents, '');
-  return doc.toString({ lineWidth: 0 });
+  return stringify(redacted(doc.toJS({ maxAliasCount: 100 }), ''), { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
-function redact(node: unknown, under: string): void {
-  if (isSeq(node)) for (const item of node.items) redact(item, under);
-  if (!isMap(node)) return;
-  for (const pair of node.items) {
-    const key = isScalar(pair.key) ? String(pair.key.value) : '';
-    const holdsText = isScalar(pair.value) || (key === 'secrets' && isSeq(pair.value));
-    if (SECRET_KEYS.has(key) && holdsText && !SHOWN_UNDER[key]?.includes(under)) {
-      pair.value = new Scalar('<secret>');
-      continue;
-    }
-    redact(pair.value, isSeq(pair.value) || isMap(pair.value) ? key : under);
-  }
+function redacted(value: unknown, under: string): unknown {
+  if (Array.isArray(value)) return value.map((v) => redacted(v, under));
+  if (!value || typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, v]) => {
+      const hidden = SECRET_KEYS.has(key) && !SHOWN_UNDER[key]?.includes(under);
+      if (hidden && key === 'secrets' && Array.isArray(v)) return [key, v.map(() => '<secret>')];
+      if (hidden && v !== null && typeof v !== 'object') return [key, '<secret>'];
+      return [key, redacted(v, key)];
+    }),
+  );
 }
