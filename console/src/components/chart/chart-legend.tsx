@@ -1,0 +1,91 @@
+/** Names and figures of a chart's series; a click hides one, with Ctrl or Shift shows only it. */
+import { Button } from '@mantine/core';
+import { summarise } from '../../lib/series.ts';
+import { useText } from '../../lib/use-text.ts';
+
+export interface LegendSeries {
+  readonly name: string;
+  readonly colour: string;
+  readonly values: readonly (number | null)[];
+  readonly unit?: string | undefined;
+  readonly decimals?: number | undefined;
+}
+
+export function ChartLegend(props: {
+  readonly series: readonly LegendSeries[];
+  readonly kind: 'list' | 'table';
+  readonly unit?: string | undefined;
+  readonly decimals?: number | undefined;
+  readonly hidden: ReadonlySet<string>;
+  readonly toggle: (name: string, only: boolean) => void;
+  readonly asTable: boolean;
+  readonly setAsTable: (on: boolean) => void;
+}) {
+  const { series, kind, hidden, toggle, unit, decimals, asTable, setAsTable } = props;
+  const { t, value } = useText();
+  const name = (s: LegendSeries) => (
+    <button
+      type="button"
+      aria-pressed={!hidden.has(s.name)}
+      onClick={(e) => toggle(s.name, e.ctrlKey || e.shiftKey || e.metaKey)}
+    >
+      <span className="swatch" style={{ background: s.colour }} aria-hidden />
+      {s.name}
+    </button>
+  );
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
+    <section className="legend" aria-label={t('chart.legend')} tabIndex={0}>
+      {kind === 'list' ? (
+        <div style={{ display: 'flex', flexWrap: 'wrap', gap: '2px 14px', alignItems: 'center' }}>
+          {series.map((s) => (
+            <span key={s.name}>
+              {name(s)} <strong>{value(summarise(s.values).last, s.unit ?? unit, s.decimals ?? decimals)}</strong>
+            </span>
+          ))}
+          <Toggle asTable={asTable} setAsTable={setAsTable} />
+        </div>
+      ) : (
+        <>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">{t('chart.series')}</th>
+                {(['last', 'min', 'max', 'avg'] as const).map((k) => (
+                  <th key={k} scope="col" className="num">
+                    {t(`chart.${k}`)}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {series.map((s) => {
+                const figures = summarise(s.values);
+                return (
+                  <tr key={s.name}>
+                    <th scope="row">{name(s)}</th>
+                    {(['last', 'min', 'max', 'avg'] as const).map((k) => (
+                      <td key={k} className="num">
+                        {value(figures[k], s.unit ?? unit, s.decimals ?? decimals)}
+                      </td>
+                    ))}
+                  </tr>
+                );
+              })}
+            </tbody>
+          </table>
+          <Toggle asTable={asTable} setAsTable={setAsTable} />
+        </>
+      )}
+    </section>
+  );
+}
+
+function Toggle({ asTable, setAsTable }: { readonly asTable: boolean; readonly setAsTable: (on: boolean) => void }) {
+  const { t } = useText();
+  return (
+    <Button size="compact-xs" variant="subtle" className="no-print" onClick={() => setAsTable(!asTable)}>
+      {asTable ? t('chart.asChart') : t('chart.asTable')}
+    </Button>
+  );
+}

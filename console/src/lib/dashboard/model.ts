@@ -1,0 +1,198 @@
+/** The part of Grafana's dashboard JSON (schema versions up to 42) that the console reads. Unknown keys are kept as they came. */
+export interface Target {
+  readonly refId?: string;
+  readonly expr?: string;
+  readonly legendFormat?: string;
+  readonly format?: 'time_series' | 'table' | 'heatmap';
+  readonly instant?: boolean;
+  readonly range?: boolean;
+  readonly interval?: string;
+  readonly hide?: boolean;
+  readonly datasource?: unknown;
+}
+export interface FieldConfig {
+  readonly unit?: string;
+  readonly decimals?: number | null;
+  readonly min?: number | null;
+  readonly max?: number | null;
+  readonly displayName?: string;
+  readonly noValue?: string;
+  readonly mappings?: readonly ValueMapping[];
+  readonly thresholds?: {
+    readonly mode?: 'absolute' | 'percentage';
+    readonly steps?: readonly { readonly color: string; readonly value: number | null }[];
+  };
+  readonly color?: { readonly mode?: string; readonly fixedColor?: string };
+  readonly links?: readonly Link[];
+  readonly custom?: Readonly<Record<string, unknown>>;
+}
+export interface ValueMapping {
+  readonly type: 'value' | 'range' | 'regex' | 'special';
+  readonly options: Readonly<Record<string, unknown>>;
+}
+export interface Link {
+  readonly title?: string;
+  readonly url?: string;
+  readonly targetBlank?: boolean;
+  readonly type?: string;
+}
+export interface Override {
+  readonly matcher: { readonly id: string; readonly options?: unknown };
+  readonly properties: readonly { readonly id: string; readonly value?: unknown }[];
+}
+export interface Transformation {
+  readonly id: string;
+  readonly disabled?: boolean;
+  readonly options?: Readonly<Record<string, unknown>>;
+}
+export interface Panel {
+  readonly id?: number;
+  readonly type: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly gridPos?: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+  readonly targets?: readonly Target[];
+  readonly fieldConfig?: { readonly defaults?: FieldConfig; readonly overrides?: readonly Override[] };
+  readonly options?: Readonly<Record<string, unknown>>;
+  readonly transformations?: readonly Transformation[];
+  readonly panels?: readonly Panel[];
+  readonly collapsed?: boolean;
+  readonly repeat?: string;
+  readonly repeatDirection?: 'h' | 'v';
+  readonly maxPerRow?: number;
+  readonly interval?: string;
+  readonly links?: readonly Link[];
+  readonly datasource?: unknown;
+  /** Values that a repeat gave to its variable; ours, never saved. */
+  readonly scoped?: Readonly<Record<string, string>>;
+}
+export interface Variable {
+  readonly name: string;
+  readonly label?: string;
+  readonly type: string;
+  readonly query?: unknown;
+  readonly definition?: string;
+  readonly regex?: string;
+  readonly sort?: number;
+  readonly multi?: boolean;
+  readonly includeAll?: boolean;
+  readonly allValue?: string | null;
+  readonly hide?: number;
+  readonly current?: { readonly value?: unknown; readonly text?: unknown };
+  readonly options?: readonly { readonly value: string; readonly text: string; readonly selected?: boolean }[];
+}
+export interface Annotation {
+  readonly name?: string;
+  readonly enable?: boolean;
+  readonly expr?: string;
+  readonly titleFormat?: string;
+  readonly textFormat?: string;
+  readonly builtIn?: number;
+}
+export interface Dashboard {
+  readonly uid?: string;
+  readonly title: string;
+  readonly description?: string;
+  readonly tags?: readonly string[];
+  readonly schemaVersion?: number;
+  readonly time?: { readonly from: string; readonly to: string };
+  readonly refresh?: string | false;
+  readonly panels?: readonly Panel[];
+  readonly templating?: { readonly list?: readonly Variable[] };
+  readonly annotations?: { readonly list?: readonly Annotation[] };
+  readonly links?: readonly Link[];
+}
+
+/** What the console draws; other types get a notice in place. Old names lead to their successors. */
+export const PANEL_TYPES: Readonly<Record<string, string>> = {
+  timeseries: 'timeseries',
+  graph: 'timeseries',
+  stat: 'stat',
+  singlestat: 'stat',
+  gauge: 'gauge',
+  bargauge: 'bargauge',
+  barchart: 'barchart',
+  table: 'table',
+  'table-old': 'table',
+  heatmap: 'heatmap',
+  'state-timeline': 'state-timeline',
+  'status-history': 'status-history',
+  text: 'text',
+  alertlist: 'alertlist',
+  dashlist: 'dashlist',
+  row: 'row',
+  piechart: 'barchart',
+};
+
+export interface LaidOut {
+  readonly panel: Panel;
+  readonly x: number;
+  readonly y: number;
+  readonly w: number;
+  readonly h: number;
+}
+
+const GRID = 24;
+const REPEATS_MAX = 50;
+
+/** Panels with their places: rows opened or closed, repeats multiplied (`values` gives the chosen values of a variable). */
+export function layOut(
+  dashboard: Dashboard,
+  closedRows: ReadonlySet<number>,
+  values: (variable: string) => readonly string[],
+): LaidOut[] {
+  const out: LaidOut[] = [];
+  let shift = 0;
+  let hidden = false;
+  const place = (panel: Panel): void => {
+    const { x = 0, y = 0, w = 12, h = 8 } = panel.gridPos ?? {};
+    const repeated = panel.repeat && panel.type !== 'row' ? values(panel.repeat).slice(0, REPEATS_MAX) : [];
+    if (repeated.length === 0) {
+      out.push({ panel, x, y: y + shift, w, h });
+      return;
+    }
+    const vertical = panel.repeatDirection === 'v';
+    const perRow = vertical ? 1 : Math.min(panel.maxPerRow ?? 4, repeated.length);
+    const width = vertical ? w : Math.max(1, Math.floor(GRID / perRow));
+    for (const [i, value] of repeated.entries())
+      out.push({
+        panel: { ...panel, scoped: { ...panel.scoped, [panel.repeat!]: value } },
+        x: vertical ? x : (i % perRow) * width,
+        y: y + shift + Math.floor(i / perRow) * h,
+        w: width,
+        h,
+      });
+    shift += (Math.ceil(repeated.length / perRow) - 1) * h;
+  };
+  const sorted = [...(dashboard.panels ?? [])].sort(
+    (a, b) => (a.gridPos?.y ?? 0) - (b.gridPos?.y ?? 0) || (a.gridPos?.x ?? 0) - (b.gridPos?.x ?? 0),
+  );
+  for (const panel of sorted) {
+    if (panel.type !== 'row') {
+      if (!hidden) place(panel);
+      continue;
+    }
+    const closed = closedRows.has(panel.id ?? -1);
+    hidden = closed;
+    const repeated = panel.repeat ? values(panel.repeat).slice(0, REPEATS_MAX) : [undefined];
+    const inner = panel.panels ?? [];
+    for (const value of repeated) {
+      const scoped = value === undefined ? {} : { [panel.repeat!]: value };
+      const y = (panel.gridPos?.y ?? 0) + shift;
+      out.push({ panel: { ...panel, scoped }, x: 0, y, w: GRID, h: 1 });
+      if (closed || inner.length === 0) continue;
+      const top = Math.min(...inner.map((p) => p.gridPos?.y ?? 0));
+      const height = Math.max(...inner.map((p) => (p.gridPos?.y ?? 0) + (p.gridPos?.h ?? 8))) - top;
+      const before = shift;
+      shift += (panel.gridPos?.y ?? 0) + 1 - top;
+      for (const p of inner) place({ ...p, scoped });
+      shift = before + height + (value === undefined ? 0 : 1);
+    }
+    if (repeated.length > 1 && repeated[0] !== undefined) shift -= 1;
+  }
+  return out;
+}
+
+export function isVariableUsed(text: string, name: string): boolean {
+  return text.includes(`$${name}`) || text.includes(`\${${name}`) || text.includes(`[[${name}`);
+}

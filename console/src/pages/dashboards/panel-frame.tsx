@@ -1,0 +1,198 @@
+/** A panel's frame: title, menu (explore, inspect, CSV, PNG, links), and its data only while it is on the screen. */
+import { ActionIcon, Anchor, Code, Menu, Modal, Tabs } from '@mantine/core';
+import { useElementSize, useIntersection } from '@mantine/hooks';
+import { IconDotsVertical, IconInfoCircle } from '@tabler/icons-react';
+import { useNavigate } from '@tanstack/react-router';
+import { useCallback, useRef, useState } from 'react';
+import { ChartTable } from '../../components/chart/chart-table.tsx';
+import type { Mark } from '../../components/chart/marks.ts';
+import { csv, download } from '../../lib/csv.ts';
+import { interpolate, type Values } from '../../lib/dashboard/interpolate.ts';
+import { PANEL_TYPES, type Panel } from '../../lib/dashboard/model.ts';
+import { seriesColour } from '../../lib/palette.ts';
+import { useText } from '../../lib/use-text.ts';
+import { frameSearch, useView } from '../../lib/view.ts';
+import { PanelBody } from './panels/panel-body.tsx';
+import { type PanelData, usePanelData } from './use-panel-data.ts';
+
+const INSTANT = ['table', 'stat', 'gauge', 'bargauge', 'barchart'];
+
+export function PanelFrame({
+  panel,
+  values,
+  marks,
+  edit,
+}: {
+  readonly panel: Panel;
+  readonly values: Values;
+  readonly marks: readonly Mark[];
+  readonly edit?: (panel: Panel) => void;
+}) {
+  const { t } = useText();
+  const { search } = useView();
+  const navigate = useNavigate();
+  const { ref: body, width, height } = useElementSize();
+  const { ref: seen, entry } = useIntersection({ rootMargin: '200px' });
+  const [inspecting, setInspecting] = useState(false);
+  const canvas = useRef<HTMLCanvasElement | undefined>(undefined);
+  const onCanvas = useCallback((c: HTMLCanvasElement | undefined) => void (canvas.current = c), []);
+  const scoped: Values = {
+    ...values,
+    ...Object.fromEntries(Object.entries(panel.scoped ?? {}).map(([k, v]) => [k, { values: [v] }])),
+  };
+  const data = usePanelData(
+    panel,
+    values,
+    width || 600,
+    INSTANT.includes(PANEL_TYPES[panel.type] ?? '') ? 'instant' : 'range',
+    entry?.isIntersecting ?? false,
+  );
+  const title = interpolate(panel.title ?? '', scoped, 'text');
+  const links = (panel.links ?? []).filter((l) => l.url && /^(https?:\/\/|\/)/.test(l.url));
+  const asCsv = (): string =>
+    csv(
+      ['time', ...data.series.map((s) => s.name)],
+      data.times.length > 0
+        ? data.times.map((at, i) => [new Date(at * 1_000).toISOString(), ...data.series.map((s) => s.values[i])])
+        : [['', ...data.series.map((s) => s.values[0])]],
+    );
+  return (
+    <section className="panel" ref={seen} style={{ height: '100%' }} aria-label={title || panel.type}>
+      <header style={{ marginBottom: 4 }}>
+        <h2>
+          {title}{' '}
+          {panel.description && (
+            <IconInfoCircle size={14} aria-label={panel.description}>
+              <title>{panel.description}</title>
+            </IconInfoCircle>
+          )}
+        </h2>
+        <Menu position="bottom-end">
+          <Menu.Target>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size="sm"
+              className="no-print"
+              aria-label={`${t('dashboard.viewPanel')}: ${title || panel.type}`}
+            >
+              <IconDotsVertical size={16} aria-hidden />
+            </ActionIcon>
+          </Menu.Target>
+          <Menu.Dropdown>
+            {data.expressions[0] && (
+              <Menu.Item
+                onClick={() =>
+                  void navigate({
+                    to: '/explore' as never,
+                    search: { ...frameSearch(search), q: data.expressions[0]!.expr } as never,
+                  })
+                }
+              >
+                {t('action.explore')}
+              </Menu.Item>
+            )}
+            <Menu.Item onClick={() => setInspecting(true)}>{t('dashboard.inspect')}</Menu.Item>
+            <Menu.Item onClick={() => download(`${title || 'panel'}.csv`, 'text/csv', asCsv())}>CSV</Menu.Item>
+            {canvas.current && (
+              <Menu.Item
+                onClick={() => canvas.current?.toBlob((b) => b && download(`${title || 'panel'}.png`, 'image/png', b))}
+              >
+                {t('dashboard.png')}
+              </Menu.Item>
+            )}
+            {edit && <Menu.Item onClick={() => edit(panel)}>{t('dashboard.edit')}</Menu.Item>}
+            {links.map((l) => (
+              <Menu.Item
+                key={l.url}
+                component="a"
+                href={interpolate(l.url!, scoped, 'text')}
+                target={l.targetBlank ? '_blank' : undefined}
+                rel="noreferrer noopener"
+              >
+                {l.title || l.url}
+              </Menu.Item>
+            ))}
+          </Menu.Dropdown>
+        </Menu>
+      </header>
+      <div ref={body} style={{ flex: 1, minHeight: 0, minWidth: 0 }}>
+        {width > 0 && (
+          <PanelBody
+            panel={panel}
+            data={data}
+            height={Math.max(80, height)}
+            values={scoped}
+            marks={marks}
+            onCanvas={onCanvas}
+          />
+        )}
+      </div>
+      {inspecting && (
+        <Inspect title={title} panel={panel} data={data} close={() => setInspecting(false)} asCsv={asCsv} />
+      )}
+    </section>
+  );
+}
+
+function Inspect({
+  title,
+  panel,
+  data,
+  close,
+  asCsv,
+}: {
+  readonly title: string;
+  readonly panel: Panel;
+  readonly data: PanelData;
+  readonly close: () => void;
+  readonly asCsv: () => string;
+}) {
+  const { t } = useText();
+  return (
+    <Modal
+      opened
+      onClose={close}
+      size="xl"
+      title={`${t('dashboard.inspect')}: ${title}`}
+      closeButtonProps={{ 'aria-label': t('action.close') }}
+    >
+      <Tabs defaultValue="data" keepMounted={false}>
+        <Tabs.List>
+          <Tabs.Tab value="data">{t('explore.table')}</Tabs.Tab>
+          <Tabs.Tab value="queries">{t('dashboard.queries')}</Tabs.Tab>
+          <Tabs.Tab value="json">{t('dashboard.json')}</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="data" pt="sm">
+          <Anchor
+            component="button"
+            type="button"
+            onClick={() => download(`${title || 'panel'}.csv`, 'text/csv', asCsv())}
+          >
+            CSV
+          </Anchor>
+          <ChartTable
+            label={title}
+            times={data.times.length > 0 ? data.times.slice(-300) : [Date.now() / 1_000]}
+            series={data.series.map((s, i) => ({
+              ...s,
+              values: s.values.slice(-300),
+              colour: seriesColour(i, 'light'),
+            }))}
+            height={360}
+          />
+        </Tabs.Panel>
+        <Tabs.Panel value="queries" pt="sm">
+          {data.expressions.map((e) => (
+            <Code block key={e.refId} mb="xs" style={{ whiteSpace: 'pre-wrap' }}>{`${e.refId}: ${e.expr}`}</Code>
+          ))}
+        </Tabs.Panel>
+        <Tabs.Panel value="json" pt="sm">
+          <Code block style={{ maxHeight: 400, overflow: 'auto' }} tabIndex={0}>
+            {JSON.stringify(panel, null, 2)}
+          </Code>
+        </Tabs.Panel>
+      </Tabs>
+    </Modal>
+  );
+}

@@ -1,0 +1,238 @@
+/** Single figures: stat, gauge and bars. Colour is never the only sign: the figure is always written. */
+import { useComputedColorScheme } from '@mantine/core';
+import { colourOf, fieldConfig, show } from '../../../lib/dashboard/fields.ts';
+import type { FieldConfig, Panel } from '../../../lib/dashboard/model.ts';
+import { reduceValues, transform } from '../../../lib/dashboard/transformations.ts';
+import { useText } from '../../../lib/use-text.ts';
+import { useView } from '../../../lib/view.ts';
+import type { PanelData } from '../use-panel-data.ts';
+import type { BodyProps } from './panel-body.tsx';
+
+const FIGURES_MAX = 60;
+interface Figure {
+  readonly name: string;
+  readonly number: number | null;
+  readonly text: string;
+  readonly colour: string | undefined;
+  readonly config: FieldConfig;
+  readonly values: readonly (number | null)[];
+}
+
+function useFigures(panel: Panel, data: PanelData): Figure[] {
+  const { locale } = useText();
+  const { timeZone } = useView();
+  const theme = useComputedColorScheme('light');
+  const reduce = (panel.options?.['reduceOptions'] ?? {}) as { calcs?: string[] };
+  const calc = reduce.calcs?.[0] ?? 'lastNotNull';
+  const changed = (panel.transformations ?? []).length > 0;
+  const source = changed
+    ? transform(data.frames, panel.transformations!).flatMap((f) =>
+        f.fields
+          .filter((x) => x.type === 'number')
+          .map((x) => ({
+            name: x.name,
+            refId: f.refId,
+            values: x.values.map((v) => (typeof v === 'number' ? v : null)),
+          })),
+      )
+    : data.series;
+  return source.slice(0, FIGURES_MAX).map((s) => {
+    const config = fieldConfig(panel, s.name, s.refId);
+    const value = reduceValues(s.values, calc);
+    const shown = show(value, config, locale, timeZone);
+    return {
+      name: config.displayName || s.name,
+      number: typeof value === 'number' ? value : null,
+      text: shown.text,
+      colour: colourOf(shown, theme),
+      config,
+      values: s.values,
+    };
+  });
+}
+
+export function Stats({ panel, data, height }: BodyProps) {
+  const figures = useFigures(panel, data);
+  const graph = panel.options?.['graphMode'] !== 'none';
+  const mode = String(panel.options?.['textMode'] ?? 'auto');
+  const names = mode === 'value_and_name' || mode === 'name' || (mode === 'auto' && figures.length > 1);
+  const size = Math.max(18, Math.min(46, height / (names ? 3.4 : 2.6)));
+  return (
+    <div
+      style={{
+        display: 'grid',
+        gridTemplateColumns: `repeat(auto-fit, minmax(${figures.length > 1 ? 110 : 80}px, 1fr))`,
+        gap: 8,
+        height: '100%',
+        overflow: 'auto',
+        alignItems: 'center',
+      }}
+    >
+      {figures.map((f, i) => (
+        <div key={`${f.name}${i}`} style={{ position: 'relative', minWidth: 0, textAlign: 'center' }}>
+          {graph && f.values.length > 2 && <Spark values={f.values} colour={f.colour} />}
+          {names && (
+            <div className="muted" style={{ fontSize: 12.5, overflowWrap: 'anywhere' }}>
+              {f.name}
+            </div>
+          )}
+          {mode !== 'name' && (
+            <div
+              style={{
+                color: f.colour,
+                fontSize: size,
+                fontWeight: 650,
+                lineHeight: 1.15,
+                fontVariantNumeric: 'tabular-nums',
+                overflowWrap: 'anywhere',
+                position: 'relative',
+              }}
+            >
+              {f.text}
+            </div>
+          )}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function Spark({
+  values,
+  colour,
+}: {
+  readonly values: readonly (number | null)[];
+  readonly colour: string | undefined;
+}) {
+  const present = values.filter((v): v is number => v !== null);
+  const low = Math.min(...present);
+  const span = Math.max(...present) - low || 1;
+  const points = values.flatMap((v, i) =>
+    v === null ? [] : [`${((100 * i) / (values.length - 1)).toFixed(1)},${(38 - (34 * (v - low)) / span).toFixed(1)}`],
+  );
+  return (
+    <svg
+      viewBox="0 0 100 40"
+      preserveAspectRatio="none"
+      aria-hidden="true"
+      style={{
+        position: 'absolute',
+        inset: 'auto 0 0 0',
+        width: '100%',
+        height: '46%',
+        opacity: 0.25,
+        color: colour ?? 'var(--mantine-primary-color-filled)',
+      }}
+    >
+      <polyline
+        points={points.join(' ')}
+        fill="none"
+        stroke="currentColor"
+        strokeWidth={2}
+        vectorEffect="non-scaling-stroke"
+      />
+    </svg>
+  );
+}
+
+function share(f: Figure, highest: number): number {
+  const min = f.config.min ?? 0;
+  const max = f.config.max ?? (f.config.unit === 'percent' ? 100 : f.config.unit === 'percentunit' ? 1 : highest);
+  return f.number === null || max === min ? 0 : Math.max(0, Math.min(1, (f.number - min) / (max - min)));
+}
+
+export function Gauges({ panel, data, height }: BodyProps) {
+  const figures = useFigures(panel, data);
+  const highest = Math.max(...figures.map((f) => f.number ?? 0), 1);
+  return (
+    <div
+      style={{
+        display: 'flex',
+        flexWrap: 'wrap',
+        gap: 8,
+        justifyContent: 'space-evenly',
+        height: '100%',
+        overflow: 'auto',
+      }}
+    >
+      {figures.map((f, i) => (
+        <figure key={`${f.name}${i}`} style={{ margin: 0, textAlign: 'center', flex: '1 1 100px', maxWidth: 240 }}>
+          <svg
+            viewBox="0 0 120 70"
+            role="img"
+            aria-label={`${f.name}: ${f.text}`}
+            style={{ width: '100%', maxHeight: Math.max(50, height - (figures.length > 1 ? 24 : 4)) }}
+          >
+            <path d="M12 62 A48 48 0 0 1 108 62" fill="none" stroke="var(--v-grid)" strokeWidth={11} pathLength={100} />
+            <path
+              d="M12 62 A48 48 0 0 1 108 62"
+              fill="none"
+              stroke={f.colour ?? 'var(--mantine-primary-color-filled)'}
+              strokeWidth={11}
+              pathLength={100}
+              strokeDasharray={`${100 * share(f, highest)} 101`}
+            />
+            <text
+              x="60"
+              y="60"
+              textAnchor="middle"
+              fontSize={f.text.length > 8 ? 13 : 18}
+              fontWeight="650"
+              fill="currentColor"
+            >
+              {f.text}
+            </text>
+          </svg>
+          {figures.length > 1 && (
+            <figcaption className="muted" style={{ fontSize: 12, overflowWrap: 'anywhere' }}>
+              {f.name}
+            </figcaption>
+          )}
+        </figure>
+      ))}
+    </div>
+  );
+}
+
+export function BarGauge({ panel, data }: BodyProps) {
+  const figures = useFigures(panel, data);
+  const highest = Math.max(...figures.map((f) => f.number ?? 0), Number.MIN_VALUE);
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
+    <ul
+      tabIndex={0}
+      aria-label={panel.title}
+      style={{
+        listStyle: 'none',
+        margin: 0,
+        padding: 0,
+        display: 'grid',
+        gap: 6,
+        overflow: 'auto',
+        height: '100%',
+        alignContent: 'start',
+      }}
+    >
+      {figures.map((f, i) => (
+        <li key={`${f.name}${i}`}>
+          <div style={{ display: 'flex', gap: 8, fontSize: 13 }}>
+            <span style={{ flex: 1, minWidth: 0, overflowWrap: 'anywhere' }}>{f.name}</span>
+            <strong className="num" style={{ color: f.colour }}>
+              {f.text}
+            </strong>
+          </div>
+          <div aria-hidden style={{ height: 8, background: 'var(--v-grid)', borderRadius: 2 }}>
+            <div
+              style={{
+                height: 8,
+                width: `${100 * share(f, highest)}%`,
+                background: f.colour ?? 'var(--mantine-primary-color-filled)',
+                borderRadius: 2,
+              }}
+            />
+          </div>
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,116 @@
+/** What is inside a panel, by its type; a type that is not drawn says so in its place. */
+import { Anchor } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { dashboards } from '../../../api/vigie.ts';
+import type { Mark } from '../../../components/chart/marks.ts';
+import { Empty, Loading, Problem } from '../../../components/states.tsx';
+import { interpolate, type Values } from '../../../lib/dashboard/interpolate.ts';
+import { markdownLite } from '../../../lib/dashboard/markdown-lite.ts';
+import { PANEL_TYPES, type Panel } from '../../../lib/dashboard/model.ts';
+import { useText } from '../../../lib/use-text.ts';
+import { frameSearch, useView } from '../../../lib/view.ts';
+import { ActiveAlerts } from '../../overview/active-alerts.tsx';
+import type { PanelData } from '../use-panel-data.ts';
+import { BarGauge, Gauges, Stats } from './figures.tsx';
+import { Heatmap } from './heatmap.tsx';
+import { StateTimeline } from './state-timeline.tsx';
+import { TablePanel } from './table-panel.tsx';
+import { TimeSeriesPanel } from './time-series-panel.tsx';
+
+export interface BodyProps {
+  readonly panel: Panel;
+  readonly data: PanelData;
+  readonly height: number;
+  readonly marks: readonly Mark[];
+  readonly onCanvas?: (canvas: HTMLCanvasElement | undefined) => void;
+}
+
+export function PanelBody(props: BodyProps & { readonly values: Values }) {
+  const { panel, data, values } = props;
+  const { t } = useText();
+  const type = PANEL_TYPES[panel.type];
+  if (!type) return <Empty title={t('dashboard.notShown', { type: panel.type })} />;
+  if (type === 'text') return <TextPanel panel={panel} values={values} />;
+  if (type === 'alertlist') return <ActiveAlerts />;
+  if (type === 'dashlist') return <DashboardList />;
+  if (data.error && data.series.length === 0) return <Problem error={data.error} retry={data.refetch} />;
+  if (data.loading) return <Loading />;
+  if (data.series.length === 0 && data.frames.every((f) => (f.fields[0]?.values.length ?? 0) === 0))
+    return <Empty title={panel.fieldConfig?.defaults?.noValue || t('state.noData')} />;
+  switch (type) {
+    case 'stat':
+      return <Stats {...props} />;
+    case 'gauge':
+      return <Gauges {...props} />;
+    case 'bargauge':
+    case 'barchart':
+      return <BarGauge {...props} />;
+    case 'table':
+      return <TablePanel {...props} />;
+    case 'heatmap':
+      return <Heatmap {...props} />;
+    case 'state-timeline':
+    case 'status-history':
+      return <StateTimeline {...props} />;
+    default:
+      return <TimeSeriesPanel {...props} />;
+  }
+}
+
+/** Text is built from a small safe subset of Markdown; HTML in it is shown as text, never run. */
+function TextPanel({ panel, values }: { readonly panel: Panel; readonly values: Values }) {
+  const content = interpolate(
+    String(panel.options?.['content'] ?? (panel as { content?: string }).content ?? ''),
+    values,
+    'text',
+  );
+  return (
+    <div style={{ overflow: 'auto', fontSize: 14 }}>
+      {markdownLite(content).map((block, i) => {
+        const inner = block.spans.map((s, k) =>
+          s.href ? (
+            <Anchor key={k} href={s.href} target="_blank" rel="noreferrer noopener">
+              {s.text}
+            </Anchor>
+          ) : s.bold ? (
+            <strong key={k}>{s.text}</strong>
+          ) : s.code ? (
+            <code key={k}>{s.text}</code>
+          ) : (
+            <span key={k}>{s.text}</span>
+          ),
+        );
+        return block.kind === 'heading' ? (
+          <p key={i} style={{ fontWeight: 650, fontSize: 16, margin: '4px 0' }}>
+            {inner}
+          </p>
+        ) : (
+          <p key={i} style={{ margin: '4px 0', paddingLeft: block.kind === 'item' ? 14 : 0 }}>
+            {block.kind === 'item' && '• '}
+            {inner}
+          </p>
+        );
+      })}
+    </div>
+  );
+}
+
+function DashboardList() {
+  const { tenant, search } = useView();
+  const query = useQuery({ queryKey: ['dashboards', tenant], queryFn: () => dashboards(tenant) });
+  return (
+    <div style={{ overflow: 'auto' }}>
+      {query.data?.dashboards.map((d) => (
+        <Link
+          key={d.uid}
+          className="nav-link"
+          to={`/dashboards/${d.uid}` as never}
+          search={frameSearch(search) as never}
+        >
+          {d.title}
+        </Link>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,65 @@
+/** The alerts that matter now, most severe first; each leads to its detail. */
+import { Badge, useComputedColorScheme } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { alerts } from '../../api/alertmanager.ts';
+import { Empty, QueryView } from '../../components/states.tsx';
+import { namedColour, severityColour } from '../../lib/palette.ts';
+import { useText } from '../../lib/use-text.ts';
+import { frameSearch, useView } from '../../lib/view.ts';
+
+const SHOWN_MAX = 8;
+const ORDER = ['critical', 'page', 'error', 'high', 'warning', 'medium', 'info', 'low'];
+const rank = (severity: string | undefined): number => {
+  const at = ORDER.indexOf(severity ?? '');
+  return at < 0 ? ORDER.length : at;
+};
+
+export function SeverityBadge({ severity }: { readonly severity: string | undefined }) {
+  const theme = useComputedColorScheme('light');
+  const colour = namedColour(severityColour(severity ?? ''), theme);
+  return (
+    <Badge variant="outline" tt="none" style={{ color: colour, borderColor: colour, flex: 'none' }}>
+      {severity || '–'}
+    </Badge>
+  );
+}
+
+export function ActiveAlerts() {
+  const { t, ago } = useText();
+  const { tenant, search } = useView();
+  const query = useQuery({ queryKey: ['alerts', tenant], queryFn: () => alerts(tenant), refetchInterval: 30_000 });
+  return (
+    <QueryView query={query}>
+      {(list) => {
+        const active = list
+          .filter((a) => a.status.state !== 'suppressed')
+          .sort((a, b) => rank(a.labels['severity']) - rank(b.labels['severity']));
+        if (active.length === 0) return <Empty title={t('alerts.none')} />;
+        return (
+          <ul style={{ listStyle: 'none', margin: 0, padding: 0, display: 'grid', gap: 4 }}>
+            {active.slice(0, SHOWN_MAX).map((a) => (
+              <li key={a.fingerprint}>
+                <Link
+                  className="nav-link"
+                  style={{ padding: '4px 6px' }}
+                  to={'/alerts' as never}
+                  search={{ ...frameSearch(search), alert: a.fingerprint } as never}
+                >
+                  <SeverityBadge severity={a.labels['severity']} />
+                  <span style={{ flex: 1, overflowWrap: 'anywhere' }}>
+                    {a.labels['alertname']}{' '}
+                    <span className="muted">{a.labels['instance'] ?? a.labels['job'] ?? ''}</span>
+                  </span>
+                  <span className="muted" style={{ whiteSpace: 'nowrap' }}>
+                    {ago(Date.parse(a.startsAt))}
+                  </span>
+                </Link>
+              </li>
+            ))}
+          </ul>
+        );
+      }}
+    </QueryView>
+  );
+}

@@ -1,0 +1,52 @@
+/** The addresses of the console: each page is a chunk of its own. Search parameters stay plain strings. */
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { AppFrame } from './components/frame/app-frame.tsx';
+import { PageError } from './components/states.tsx';
+import type { Search } from './lib/view.ts';
+
+const root = createRootRoute({
+  component: AppFrame,
+  validateSearch: (search): Search => search as Search,
+  errorComponent: ({ error, reset }) => <PageError error={error} retry={reset} />,
+});
+
+type Loader = () => Promise<Record<string, unknown>>;
+const page = (path: string, load: Loader, name: string) =>
+  createRoute({
+    getParentRoute: () => root,
+    path,
+    component: lazyRouteComponent(load as never, name as never) as never,
+    errorComponent: ({ error, reset }) => <PageError error={error} retry={reset} />,
+  });
+
+const planned = () => import('./pages/planned/planned-page.tsx');
+
+const routes = [
+  page('/', () => import('./pages/overview/overview-page.tsx'), 'OverviewPage'),
+  page('/alerts', () => import('./pages/alerts/alerts-page.tsx'), 'AlertsPage'),
+  page('/silences', () => import('./pages/alerts/silences-page.tsx'), 'SilencesPage'),
+  page('/explore', () => import('./pages/explore/explore-page.tsx'), 'ExplorePage'),
+  page('/dashboards', () => import('./pages/dashboards/dashboards-page.tsx'), 'DashboardsPage'),
+  page('/dashboards/$uid', () => import('./pages/dashboards/dashboard-page.tsx'), 'DashboardPage'),
+  page('/rules', () => import('./pages/rules/rules-page.tsx'), 'RulesPage'),
+  page('/targets', () => import('./pages/targets/targets-page.tsx'), 'TargetsPage'),
+  page('/cardinality', () => import('./pages/targets/cardinality-page.tsx'), 'CardinalityPage'),
+  page('/query-log', () => import('./pages/targets/query-log-page.tsx'), 'QueryLogPage'),
+  page('/administration', () => import('./pages/administration/administration-page.tsx'), 'AdministrationPage'),
+  ...['incidents', 'catalogue', 'forecasts', 'logs', 'traces', 'automation', 'compliance'].map((name) =>
+    page(`/${name}`, planned, 'PlannedPage'),
+  ),
+];
+
+export const router = createRouter({
+  routeTree: root.addChildren(routes),
+  defaultPreload: 'intent',
+  parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
+  stringifySearch: (search) => {
+    const text = new URLSearchParams(
+      Object.entries(search as Search).filter((e): e is [string, string] => e[1] !== undefined && e[1] !== ''),
+    ).toString();
+    return text ? `?${text}` : '';
+  },
+  defaultNotFoundComponent: () => <PageError error={new Error('404')} />,
+});
