@@ -1,5 +1,5 @@
 /** An alert as alerting holds it, and how two reports of the same alert become one. Times in ms since the epoch. */
-import { Labels } from '../model/labels.ts';
+import { compareUtf8, Labels } from '../model/labels.ts';
 import { fingerprintOf } from './fingerprint.ts';
 
 export interface Alert {
@@ -37,7 +37,17 @@ export function compareAlerts(a: Alert, b: Alert): number {
     const [x, y] = [a.labels.get(name), b.labels.get(name)];
     if (x !== y) return x < y ? -1 : 1;
   }
-  return Labels.compare(a.labels, b.labels);
+  return compareLabelSets(a.labels, b.labels);
+}
+
+/** The fewer labels first; among as many, name by name, and who lacks a name comes first. */
+export function compareLabelSets(a: Labels, b: Labels): number {
+  if (a.size !== b.size) return a.size - b.size;
+  for (let i = 0; i < a.flat.length; i += 2) {
+    const order = compareUtf8(b.flat[i]!, a.flat[i]!) || compareUtf8(a.flat[i + 1]!, b.flat[i + 1]!);
+    if (order !== 0) return order;
+  }
+  return 0;
 }
 
 /** One line of the state log. */

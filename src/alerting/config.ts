@@ -179,13 +179,14 @@ function readMatchers(n: ConfigNode, equal: string, regex: string, list: string)
   const out: CompiledMatcher[] = [];
   const map = (key: string, op: '=' | '=~'): void => {
     const values = n.get(key).stringMap() ?? {};
-    for (const name of Object.keys(values).sort())
-      out.push(
-        n
-          .get(key)
-          .get(name)
-          .at(() => compileMatcher({ name, op, value: values[name]! })),
-      );
+    for (const name of Object.keys(values)) {
+      const compiled = n
+        .get(key)
+        .get(name)
+        .at(() => compileMatcher({ name, op, value: values[name]! }));
+      // group keys show expressions of match_re with their anchors
+      out.push(op === '=~' ? { ...compiled, value: `^(?:${values[name]!})$` } : compiled);
+    }
   };
   map(equal, '=');
   map(regex, '=~');

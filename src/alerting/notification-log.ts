@@ -22,22 +22,28 @@ export interface FlushView {
   readonly nowMs: number;
 }
 
-export type FlushReason = 'first' | 'new_firing' | 'all_resolved' | 'new_resolved' | 'repeat';
+/** In the words that Alertmanager puts into webhooks as `notification_reason`. */
+export type FlushReason =
+  | 'first notification'
+  | 'new alerts added'
+  | 'all alerts resolved'
+  | 'some alerts resolved'
+  | 'repeat interval elapsed';
 
 /** Entries are kept this long at most; twice the repeat interval when that is shorter. */
 export const LOG_RETENTION_MS = 120 * 3_600_000;
 
 /** Why the integration must be told now; undefined when it need not. */
 export function reasonToNotify(entry: LogEntry | undefined, view: FlushView): FlushReason | undefined {
-  if (!entry) return view.firing.length > 0 ? 'first' : undefined;
+  if (!entry) return view.firing.length > 0 ? 'first notification' : undefined;
   const told = new Set(entry.firing);
-  if (view.firing.some((f) => !told.has(f))) return 'new_firing';
-  if (view.firing.length === 0) return entry.firing.length > 0 ? 'all_resolved' : undefined;
+  if (view.firing.some((f) => !told.has(f))) return 'new alerts added';
+  if (view.firing.length === 0) return entry.firing.length > 0 ? 'all alerts resolved' : undefined;
   if (view.sendResolved) {
     const ended = new Set(entry.resolved);
-    if (view.resolved.some((f) => !ended.has(f))) return 'new_resolved';
+    if (view.resolved.some((f) => !ended.has(f))) return 'some alerts resolved';
   }
-  return entry.atMs < view.nowMs - view.repeatIntervalMs ? 'repeat' : undefined;
+  return entry.atMs < view.nowMs - view.repeatIntervalMs ? 'repeat interval elapsed' : undefined;
 }
 
 export const entryKey = (groupKey: string, receiver: string, integration: string): string =>

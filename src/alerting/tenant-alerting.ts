@@ -15,7 +15,13 @@ import { Dispatcher, type Flush, type Group } from './dispatcher.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type DeadLetter, type Decision, FINGERPRINTS_PER_DECISION_MAX, History, type Verdict } from './history.ts';
 import { Inhibitor } from './inhibitor.ts';
-import { LOG_RETENTION_MS, type LogEntry, NotificationLog, reasonToNotify } from './notification-log.ts';
+import {
+  type FlushReason,
+  LOG_RETENTION_MS,
+  type LogEntry,
+  NotificationLog,
+  reasonToNotify,
+} from './notification-log.ts';
 import type { SendPorts } from './notify/channel.ts';
 import { templateData } from './notify/template-data.ts';
 import type { Integration } from './receiver-config.ts';
@@ -351,7 +357,7 @@ export class TenantAlerting {
       const idempotencyKey = createHash('sha256')
         .update(JSON.stringify([groupKey, route.receiver, name, entry?.atMs ?? 0, view.firing, view.resolved]))
         .digest('hex');
-      const delivery = await this.#send(flush, integration, sending, idempotencyKey);
+      const delivery = await this.#send(flush, integration, sending, idempotencyKey, reason);
       if (!delivery.ok) {
         this.#failed(flush, name, sending, delivery);
         return false;
@@ -378,6 +384,7 @@ export class TenantAlerting {
     integration: Integration,
     alerts: readonly Alert[],
     idempotencyKey: string,
+    reason: FlushReason,
     once = false,
   ): Promise<Delivery> {
     const { route, nowMs } = flush;
@@ -386,6 +393,7 @@ export class TenantAlerting {
       groupLabels: flush.groupLabels,
       externalURL: this.#options.externalURL,
       nowMs,
+      notificationReason: reason,
     });
     const slot = `${route.receiver}\u0000${nameOf(integration)}`;
     await this.#enter(slot, flush.signal);
@@ -475,7 +483,14 @@ export class TenantAlerting {
       nowMs: this.#clock.now(),
       signal,
     };
-    const delivery = await this.#send(flush, integration, letter.alerts.map(loadAlert), `dead-letter-${id}`, true);
+    const delivery = await this.#send(
+      flush,
+      integration,
+      letter.alerts.map(loadAlert),
+      `dead-letter-${id}`,
+      'first notification',
+      true,
+    );
     if (delivery.ok) {
       this.history.drop(id);
       await this.#log.append([{ k: 'D', id }]);
@@ -516,7 +531,7 @@ export class TenantAlerting {
     return Promise.all(
       receiver.integrations.map(async (i) => {
         const startMs = this.#clock.monotonicMs();
-        const delivery = await this.#send(flush, i, [alert], `test-${randomUUID()}`, true);
+        const delivery = await this.#send(flush, i, [alert], `test-${randomUUID()}`, 'first notification', true);
         return { kind: i.channel.kind, index: i.index, delivery, durationMs: this.#clock.monotonicMs() - startMs };
       }),
     );

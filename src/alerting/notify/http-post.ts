@@ -1,5 +1,6 @@
 /** The common shape of nearly all channels: one JSON request, judged by its status. */
 import { createHash } from 'node:crypto';
+import { parse as parseYaml } from 'yaml';
 import { type HttpSend, type Notification, type Outcome, SENT } from './channel.ts';
 
 /** Error text of a receiver kept for the history, in characters. */
@@ -78,6 +79,30 @@ export function expandDeep(n: Notification, value: unknown): unknown {
   if (value && typeof value === 'object')
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, expandDeep(n, v)]));
   return value;
+}
+
+/** As expandDeep, and a text that reads as a YAML number, boolean, list or mapping becomes that value. */
+export function expandTyped(n: Notification, value: unknown): unknown {
+  if (typeof value === 'string') {
+    const expanded = n.templates.text(value, n.data);
+    return expanded.length > TYPED_CHARS_MAX ? expanded : typed(expanded);
+  }
+  if (Array.isArray(value)) return value.map((v) => expandTyped(n, v));
+  if (value && typeof value === 'object')
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, expandTyped(n, v)]));
+  return value;
+}
+
+/** Longer texts are taken as they are: a label's text must not cost much to read. */
+const TYPED_CHARS_MAX = 10_000;
+
+function typed(expanded: string): unknown {
+  try {
+    const value: unknown = parseYaml(expanded, { version: '1.1', maxAliasCount: 0, logLevel: 'silent' });
+    return value === null || value instanceof Date || typeof value === 'string' ? expanded : value;
+  } catch {
+    return expanded;
+  }
 }
 
 /** Drops keys whose value is '', as Go's omitempty does. */

@@ -1,6 +1,6 @@
 /** PagerDuty, Events API v2. Version 1 (`service_key`) is refused by name. */
 import type { Channel } from './channel.ts';
-import { expandDeep, hashKey, postJson, sparse, str, text, truncate } from './http-post.ts';
+import { expandDeep, expandTyped, hashKey, postJson, sparse, str, text, truncate } from './http-post.ts';
 
 /** PagerDuty refuses longer summaries and larger events. */
 const SUMMARY_CHARS_MAX = 1_024;
@@ -51,7 +51,7 @@ export const pagerduty: Channel = {
           component: text(n, 'component'),
           group: text(n, 'group'),
         }),
-        custom_details: expandDeep(n, n.config['details']),
+        custom_details: expandTyped(n, n.config['details']),
       },
       ...sparse({
         client: text(n, 'client'),

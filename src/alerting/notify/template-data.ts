@@ -22,6 +22,8 @@ export interface TemplateData {
   readonly commonLabels: Labels;
   readonly commonAnnotations: Labels;
   readonly externalURL: string;
+  /** Why this is sent, in Alertmanager's words. */
+  readonly notificationReason: string;
 }
 
 /** Expands Go templates. Both throw `bad_data` with line and reason. */
@@ -41,6 +43,7 @@ export function templateData(
     readonly groupLabels: Labels;
     readonly externalURL: string;
     readonly nowMs: number;
+    readonly notificationReason: string;
   },
 ): TemplateData {
   const sorted = [...alerts].sort(compareAlerts);
@@ -64,6 +67,7 @@ export function templateData(
     commonLabels: common(sorted.map((a) => a.labels)),
     commonAnnotations: common(sorted.map((a) => a.annotations)),
     externalURL: options.externalURL,
+    notificationReason: options.notificationReason,
   };
 }
 

@@ -34,6 +34,7 @@ export const webhook: Channel = {
         commonLabels: d.commonLabels,
         commonAnnotations: d.commonAnnotations,
         externalURL: d.externalURL,
+        notification_reason: d.notificationReason,
         version: '4',
         groupKey: n.groupKey,
         truncatedAlerts: d.alerts.length - shown.length,

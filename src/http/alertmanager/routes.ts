@@ -3,7 +3,7 @@
  * decides nothing about alerts.
  */
 
-import { type Alert, compareAlerts, isResolved } from '../../alerting/alert.ts';
+import { type Alert, compareAlerts, compareLabelSets, isResolved } from '../../alerting/alert.ts';
 import { matchesAll, parseMatchers } from '../../alerting/matchers.ts';
 import { type SilenceRecord, silenceState } from '../../alerting/silences.ts';
 import type { AlertView, TenantAlerting } from '../../alerting/tenant-alerting.ts';
@@ -46,7 +46,7 @@ export function alertmanagerRoutes(ports: AlertmanagerPorts): Route[] {
   return [
     route('GET', '/status', VIEWER, (_request, alerting) => status(ports, alerting)),
     route('GET', '/receivers', VIEWER, (_request, alerting) => ({
-      json: [...alerting.config.receivers.keys()].map((name) => ({ name })),
+      json: [...alerting.config.receivers.keys()].map((name) => ({ labels: { name }, name })),
     })),
     route('GET', '/alerts', VIEWER, (request, alerting) => listAlerts(request, alerting)),
     route('POST', '/alerts', INGEST, postAlerts, ALERTS_BYTES_MAX),
@@ -100,7 +100,7 @@ function alertJson(view: AlertView, mutedBy: readonly string[] = []): Record<str
       state: suppressed ? 'suppressed' : 'active',
     },
     updatedAt: iso(alert.updatedAtMs),
-    generatorURL: alert.generatorURL,
+    ...(alert.generatorURL === '' ? {} : { generatorURL: alert.generatorURL }),
     labels: alert.labels,
   };
 }
@@ -175,7 +175,7 @@ function listGroups(request: HttpRequest, alerting: TenantAlerting, nowMs: numbe
         receiver: { name: group.route.receiver },
       });
   }
-  out.sort((a, b) => Labels.compare(a.labels, b.labels) || (a.receiver.name < b.receiver.name ? -1 : 1));
+  out.sort((a, b) => compareLabelSets(a.labels, b.labels) || (a.receiver.name < b.receiver.name ? -1 : 1));
   return { json: out };
 }
 
