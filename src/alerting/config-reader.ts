@@ -1,11 +1,20 @@
 /** Walks a YAML document with the line and path of every value, so that a wrong one is named exactly. */
-import { LineCounter, parseDocument } from 'yaml';
+import { LineCounter, parseDocument, type Scalar, visit } from 'yaml';
 import { messageOf, VigieError } from '../lib/errors.ts';
 import { parseDuration } from '../model/duration.ts';
 
 /** Largest configuration accepted, in bytes. */
 export const CONFIG_BYTES_MAX = 1024 * 1024;
 const ALIASES_MAX = 100;
+
+/** Scalars stay the text they were written as: `yes`, `1.0` and `08:00` are what a string field gets. */
+export const AS_WRITTEN = { schema: 'failsafe', merge: true } as const;
+/** Is this scalar nothing at all, written without quotes? */
+export const isNull = (node: Scalar): boolean =>
+  (node.type === undefined || node.type === 'PLAIN') &&
+  ['', '~', 'null', 'Null', 'NULL'].includes(String(node.value ?? ''));
+const TRUE = ['true', 'True', 'TRUE', 'yes', 'Yes', 'YES', 'on', 'On', 'ON'];
+const FALSE = ['false', 'False', 'FALSE', 'no', 'No', 'NO', 'off', 'Off', 'OFF'];
 
 interface Lines {
   lineOf(path: readonly (string | number)[]): number;
@@ -27,10 +36,11 @@ export class ConfigNode {
     if (Buffer.byteLength(text) > CONFIG_BYTES_MAX)
       throw new VigieError('bad_config', `the configuration exceeds ${CONFIG_BYTES_MAX} bytes`);
     const lines = new LineCounter();
-    const doc = parseDocument(text, { lineCounter: lines, merge: true, version: '1.1', prettyErrors: false });
+    const doc = parseDocument(text, { ...AS_WRITTEN, lineCounter: lines, prettyErrors: false });
     const first = doc.errors[0];
     if (first)
       throw new VigieError('bad_config', `line ${lines.linePos(first.pos[0]).line}: ${first.message.split('\n')[0]}`);
+    visit(doc, { Scalar: (_key, node) => void (isNull(node) && (node.value = null)) });
     const lineOf = (path: readonly (string | number)[]): number => {
       for (let n = path.length; n >= 0; n--) {
         const found = n === 0 ? doc.contents : (doc.getIn(path.slice(0, n), true) as { range?: number[] } | undefined);
@@ -104,14 +114,14 @@ export class ConfigNode {
 
   bool(): boolean | undefined {
     if (!this.present) return undefined;
-    if (typeof this.value !== 'boolean') return this.fail('expected true or false');
-    return this.value;
+    if (TRUE.includes(String(this.value))) return true;
+    return FALSE.includes(String(this.value)) ? false : this.fail('expected true or false');
   }
 
   int(): number | undefined {
     if (!this.present) return undefined;
-    if (!Number.isSafeInteger(this.value)) return this.fail('expected a whole number');
-    return this.value as number;
+    const number = /^[-+]?\d+$/.test(String(this.value)) ? Number(this.value) : Number.NaN;
+    return Number.isSafeInteger(number) ? number : this.fail('expected a whole number');
   }
 
   durationMs(): number | undefined {

@@ -36,12 +36,12 @@ const GLOBAL_FIELDS: Readonly<Record<string, Field>> = {
   slack_api_url: { kind: 'secretUrl' },
   pagerduty_url: { kind: 'url', default: 'https://events.pagerduty.com/v2/enqueue' },
   telegram_api_url: { kind: 'url', default: 'https://api.telegram.org' },
-  // accepted with their defaults only where the channel is built; a receiver of those kinds is refused by name
-  opsgenie_api_url: { kind: 'url' },
+  opsgenie_api_url: { kind: 'url', default: 'https://api.opsgenie.com/' },
   opsgenie_api_key: { kind: 'secret' },
-  victorops_api_url: { kind: 'url' },
+  victorops_api_url: { kind: 'url', default: 'https://alert.victorops.com/integrations/generic/20131114/alert/' },
   victorops_api_key: { kind: 'secret' },
-  webex_api_url: { kind: 'url' },
+  webex_api_url: { kind: 'url', default: 'https://webexapis.com/v1/messages' },
+  // accepted, for they do nothing by themselves: a receiver of this kind is refused by name
   wechat_api_url: { kind: 'url' },
   wechat_api_secret: { kind: 'secret' },
   wechat_api_corp_id: { kind: 'string' },

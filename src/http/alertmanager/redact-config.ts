@@ -1,5 +1,6 @@
 /** The configuration as a client may see it: every secret is `<secret>`; comments, which may hold some, are dropped. */
-import { parseDocument, stringify } from 'yaml';
+import { parseDocument, stringify, visit } from 'yaml';
+import { AS_WRITTEN, isNull } from '../../alerting/config-reader.ts';
 
 const SECRET_KEYS = new Set(
   `api_key api_secret api_token api_url auth_password auth_secret bearer_token bot_token client_secret credentials key
@@ -23,20 +24,24 @@ const SHOWN_UNDER: Readonly<Record<string, readonly string[]>> = {
 };
 
 export function redactConfig(yaml: string): string {
-  const doc = parseDocument(yaml, { version: '1.1', merge: true });
+  const doc = parseDocument(yaml, AS_WRITTEN);
   if (doc.errors.length > 0) return '<unreadable>';
-  return stringify(redacted(doc.toJS({ maxAliasCount: 100 }), ''), { lineWidth: 0, aliasDuplicateObjects: false });
+  visit(doc, { Scalar: (_key, node) => void (isNull(node) && (node.value = null)) });
+  const shown = redacted(doc.toJS({ maxAliasCount: 100 }), '');
+  return stringify(shown, { schema: 'failsafe', lineWidth: 0, aliasDuplicateObjects: false, keepUndefined: false });
 }
 
 function redacted(value: unknown, under: string): unknown {
   if (Array.isArray(value)) return value.map((v) => redacted(v, under));
   if (!value || typeof value !== 'object') return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, v]) => {
-      const hidden = SECRET_KEYS.has(key) && !SHOWN_UNDER[key]?.includes(under);
-      if (hidden && key === 'secrets' && Array.isArray(v)) return [key, v.map(() => '<secret>')];
-      if (hidden && v !== null && typeof v !== 'object') return [key, '<secret>'];
-      return [key, redacted(v, key)];
-    }),
+    Object.entries(value)
+      .filter(([, v]) => v !== null)
+      .map(([key, v]) => {
+        const hidden = SECRET_KEYS.has(key) && !SHOWN_UNDER[key]?.includes(under);
+        if (hidden && key === 'secrets' && Array.isArray(v)) return [key, v.map(() => '<secret>')];
+        if (hidden && v !== null && typeof v !== 'object') return [key, '<secret>'];
+        return [key, redacted(v, key)];
+      }),
   );
 }

@@ -1,0 +1,81 @@
+/**
+ * The templates a configuration may refer to without defining them; they render what Alertmanager's defaults render.
+ * The HTML of emails is our own.
+ */
+const names = (channel: string, parts: Readonly<Record<string, string>>): string =>
+  Object.entries(parts)
+    .map(([name, body]) => `{{ define "${channel}.default.${name}" }}${body}{{ end }}\n`)
+    .join('');
+
+const SUBJECT = '{{ template "__subject" . }}';
+const URL = '{{ template "__alertmanagerURL" . }}';
+const SENDER = '{{ template "__alertmanager" . }}';
+const list = (template: string, firing: string, resolved: string): string => `
+{{ if gt (len .Alerts.Firing) 0 -}}
+${firing}
+{{ template "${template}" .Alerts.Firing }}
+{{- end }}
+{{ if gt (len .Alerts.Resolved) 0 -}}
+${resolved}
+{{ template "${template}" .Alerts.Resolved }}
+{{- end }}
+`;
+
+export const DEFAULT_TEMPLATES = `
+{{ define "__alertmanager" }}Alertmanager{{ end }}
+{{ define "__alertmanagerURL" }}{{ .ExternalURL }}/#/alerts?receiver={{ .Receiver | urlquery }}{{ end }}
+{{ define "__subject" }}[{{ .Status | toUpper }}{{ if eq .Status "firing" }}:{{ .Alerts.Firing | len }}{{ end }}] {{ .GroupLabels.SortedPairs.Values | join " " }} {{ if gt (len .CommonLabels) (len .GroupLabels) }}({{ with .CommonLabels.Remove .GroupLabels.Names }}{{ .Values | join " " }}{{ end }}){{ end }}{{ end }}
+{{ define "__description" }}{{ end }}
+{{ define "__text_alert_list" }}{{ range . }}Labels:
+{{ range .Labels.SortedPairs }} - {{ .Name }} = {{ .Value }}
+{{ end }}Annotations:
+{{ range .Annotations.SortedPairs }} - {{ .Name }} = {{ .Value }}
+{{ end }}Source: {{ .GeneratorURL }}
+{{ end }}{{ end }}
+{{ define "__text_alert_list_markdown" }}{{ range . }}
+Labels:
+{{ range .Labels.SortedPairs }}  - {{ .Name }} = {{ .Value }}
+{{ end }}
+Annotations:
+{{ range .Annotations.SortedPairs }}  - {{ .Name }} = {{ .Value }}
+{{ end }}
+Source: {{ .GeneratorURL }}
+{{ end }}
+{{ end }}
+${names('slack', {
+  title: SUBJECT,
+  username: SENDER,
+  fallback: '{{ template "slack.default.title" . }} | {{ template "slack.default.titlelink" . }}',
+  callbackid: '',
+  pretext: '',
+  titlelink: URL,
+  iconemoji: '',
+  iconurl: '',
+  text: '',
+  footer: '',
+})}
+${names('pagerduty', { description: SUBJECT, client: SENDER, clientURL: URL, instances: '{{ template "__text_alert_list" . }}' })}
+${names('discord', { title: SUBJECT, content: '', message: list('__text_alert_list', 'Alerts Firing:', 'Alerts Resolved:') })}
+${names('telegram', { message: list('__text_alert_list', 'Alerts Firing:', 'Alerts Resolved:') })}
+${names('opsgenie', { message: SUBJECT, description: `{{ .CommonAnnotations.SortedPairs.Values | join " " }}${list('__text_alert_list', 'Alerts Firing:', 'Alerts Resolved:').trimEnd()}\n`, source: URL })}
+${names('victorops', { state_message: `{{ .CommonAnnotations.SortedPairs.Values | join " " }}${list('__text_alert_list', 'Alerts Firing:', 'Alerts Resolved:').trimEnd()}\n`, entity_display_name: SUBJECT, monitoring_tool: SENDER })}
+${names('webex', { message: '{{ .CommonAnnotations.SortedPairs.Values | join " " }}' + list('__text_alert_list', 'Alerts Firing:', 'Alerts Resolved:') })}
+${names('msteams', { summary: SUBJECT, title: SUBJECT, text: list('__text_alert_list_markdown', '# Alerts Firing:', '# Alerts Resolved:') })}
+${names('msteamsv2', { title: SUBJECT, text: list('__text_alert_list_markdown', '# Alerts Firing:', '# Alerts Resolved:') })}
+${names('pushover', { title: SUBJECT, message: '{{ .CommonAnnotations.SortedPairs.Values | join " " }}' + list('__text_alert_list', 'Alerts Firing:', 'Alerts Resolved:'), url: URL })}
+{{ define "email.default.subject" }}{{ template "__subject" . }}{{ end }}
+{{ define "email.default.html" }}<!DOCTYPE html>
+<html><head><meta charset="utf-8"><title>{{ template "__subject" . }}</title></head>
+<body style="margin:0;padding:16px;font-family:sans-serif;font-size:14px;color:#1b1f24;background:#f4f5f7">
+<div style="max-width:640px;margin:0 auto;background:#fff;border-radius:6px;padding:16px">
+<h1 style="font-size:18px;margin:0 0 12px;padding:8px 12px;border-radius:4px;color:#fff;background:{{ if eq .Status "firing" }}#b42318{{ else }}#1a7f37{{ end }}">{{ .Alerts | len }} alert{{ if gt (len .Alerts) 1 }}s{{ end }} for {{ range .GroupLabels.SortedPairs }}{{ .Name }}={{ .Value }} {{ end }}</h1>
+<p><a href="{{ template "__alertmanagerURL" . }}">View all alerts</a></p>
+{{ if gt (len .Alerts.Firing) 0 }}<h2 style="font-size:16px">Firing ({{ .Alerts.Firing | len }})</h2>{{ range .Alerts.Firing }}{{ template "__email_alert" . }}{{ end }}{{ end }}
+{{ if gt (len .Alerts.Resolved) 0 }}<h2 style="font-size:16px">Resolved ({{ .Alerts.Resolved | len }})</h2>{{ range .Alerts.Resolved }}{{ template "__email_alert" . }}{{ end }}{{ end }}
+</div></body></html>
+{{ end }}
+{{ define "__email_alert" }}<div style="border-top:1px solid #d8dee4;padding:8px 0"><strong>Labels</strong><br>
+{{ range .Labels.SortedPairs }}{{ .Name }} = {{ .Value }}<br>{{ end }}
+{{ if gt (len .Annotations) 0 }}<strong>Annotations</strong><br>{{ range .Annotations.SortedPairs }}{{ .Name }} = {{ .Value }}<br>{{ end }}{{ end }}
+{{ if .GeneratorURL }}<a href="{{ .GeneratorURL }}">Source</a>{{ end }}</div>{{ end }}
+`;
