@@ -5,10 +5,11 @@
 import { VigieError } from '../lib/errors.ts';
 import type { CompiledMatcher } from '../model/matcher.ts';
 import { compileMatcher } from '../regex/matcher.ts';
+import type { ConfigPorts } from './config-ports.ts';
 import { ConfigNode } from './config-reader.ts';
 import type { InhibitRule } from './inhibitor.ts';
 import { parseMatchers } from './matchers.ts';
-import type { Templates, TemplatesFactory } from './notify/template-data.ts';
+import type { Templates } from './notify/template-data.ts';
 import type { Receiver } from './receiver-config.ts';
 import { readGlobal, readReceiver } from './receiver-config.ts';
 import { type Route, routeKey } from './routes.ts';
@@ -35,12 +36,6 @@ export interface AlertingConfig {
   readonly inhibitRules: readonly InhibitRule[];
   readonly timeIntervals: ReadonlyMap<string, readonly TimeInterval[]>;
   readonly templates: Templates;
-}
-
-export interface ConfigPorts {
-  readonly templates: TemplatesFactory;
-  /** Text of a file of the server, or of all files a glob names. Absent: the configuration may name none. */
-  readonly readFiles?: (pattern: string) => readonly { readonly name: string; readonly text: string }[];
 }
 
 const ROUTE_KEYS = [

@@ -15,7 +15,13 @@ export function fingerprintOf(labels: Labels): string {
     low = product >>> 0;
   };
   for (const text of labels.flat) {
-    for (const byte of encoder.encode(text)) mix(byte);
+    let i = 0;
+    for (; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) break;
+      mix(code);
+    }
+    if (i < text.length) for (const byte of encoder.encode(text.slice(i))) mix(byte);
     mix(0xff);
   }
   return high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0');

@@ -1,6 +1,6 @@
 /** Reads `global` and `receivers` by the field tables of the channels: defaults, secrets, files, template checks. */
 
-import type { ConfigPorts } from './config.ts';
+import type { ConfigPorts } from './config-ports.ts';
 import type { ConfigNode } from './config-reader.ts';
 import type { Channel, ChannelConfig, Field, HttpConfig } from './notify/channel.ts';
 import { CHANNELS, CHANNELS_NOT_BUILT } from './notify/channels.ts';

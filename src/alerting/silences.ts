@@ -59,6 +59,7 @@ export class Silences {
 
   /** Ids of the active silences that mute `labels`. */
   mutedBy(labels: Labels, nowMs: number): string[] {
+    if (this.#held.size === 0) return [];
     const out: string[] = [];
     for (const { record, compiled } of this.#held.values())
       if (silenceState(record, nowMs) === 'active' && matchesAll(compiled, labels)) out.push(record.id);

@@ -87,6 +87,8 @@ export class TenantAlerting {
   readonly #slots = new Map<string, { running: number; waiting: (() => void)[] }>();
   readonly history = new History();
   readonly silences: Silences;
+  /** Fingerprints in order; made anew when there are others. */
+  #order: string[] | undefined;
   #config: AlertingConfig;
   #inhibitor: Inhibitor;
   #dispatcher: Dispatcher;
@@ -176,6 +178,7 @@ export class TenantAlerting {
         continue;
       }
       const merged = mergeAlert(old, alert, nowMs);
+      if (!old) this.#order = undefined;
       this.#alerts.set(merged.fingerprint, merged);
       records.push(
         old && sameButEnd(old, merged)
@@ -208,12 +211,16 @@ export class TenantAlerting {
     };
   }
 
-  /** The alerts that have not ended, by fingerprint. */
-  current(): Alert[] {
+  /** The alerts that have not ended and that `keep` takes, by fingerprint. */
+  current(keep: (alert: Alert) => boolean = () => true): Alert[] {
     const nowMs = this.#clock.now();
+    this.#order ??= [...this.#alerts.keys()].sort();
     const out: Alert[] = [];
-    for (const alert of this.#alerts.values()) if (alert.endsAtMs >= nowMs) out.push(alert);
-    return out.sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1));
+    for (const fingerprint of this.#order) {
+      const alert = this.#alerts.get(fingerprint);
+      if (alert && alert.endsAtMs >= nowMs && keep(alert)) out.push(alert);
+    }
+    return out;
   }
 
   /** Names of the time intervals that mute a route now. */
@@ -235,7 +242,7 @@ export class TenantAlerting {
     const nowMs = this.#clock.now();
     return {
       alert,
-      receivers: [...new Set(this.#dispatcher.routesFor(alert.labels).map((r) => r.receiver))],
+      receivers: receiversOf(this.#dispatcher.routesFor(alert.labels)),
       silencedBy: this.silences.mutedBy(alert.labels, nowMs),
       inhibitedBy: this.#inhibitor.inhibitedBy(alert, nowMs),
     };
@@ -590,6 +597,7 @@ export class TenantAlerting {
   /** Forgets what is over; the same again when the log is replayed. Answers the alerts that went. */
   #sweep(nowMs: number, keep: ReadonlySet<string>): Alert[] {
     const gone: Alert[] = [];
+    this.#order = undefined;
     for (const [fingerprint, a] of this.#alerts)
       if (isResolved(a, nowMs) && !keep.has(fingerprint)) {
         this.#alerts.delete(fingerprint);
@@ -630,6 +638,10 @@ export class TenantAlerting {
     await this.#dispatcher.stop();
     await this.#log.close();
   }
+}
+
+function receiversOf(routes: readonly Route[]): readonly string[] {
+  return routes.length === 1 ? [routes[0]!.receiver] : [...new Set(routes.map((r) => r.receiver))];
 }
 
 const nameOf = (i: Integration): string => `${i.channel.kind}/${i.index}`;

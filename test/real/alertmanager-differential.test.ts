@@ -3,6 +3,8 @@
  * equal but for times, and the API must answer alike. Channels whose text comes from templates are compared on texts
  * that are set in the configuration.
  */
+import { simpleParser } from 'mailparser';
+import { SMTPServer } from 'smtp-server';
 import { describe, expect, it } from 'vitest';
 import { type Alerter, type Sink, startOurs, startReal, startSink } from '../support/alerting-pair.ts';
 import { peerMissing } from '../support/peers.ts';
@@ -185,6 +187,50 @@ describe.skipIf(peerMissing('prometheus-alertmanager', 'sid') || peerMissing('pr
           .map((t) => t.replace(/"notification_reason":"[^"]*",/, ''));
       expect(hooks(stable).length).toBeGreaterThanOrEqual(10);
       expect(hooks(ours)).toEqual(hooks(stable));
+    });
+
+    it('send the same mail', { timeout: 60_000 }, async () => {
+      const mail = async (begin: (yaml: string) => Promise<Alerter>): Promise<unknown[]> => {
+        const got: unknown[] = [];
+        const server = new SMTPServer({
+          authOptional: true,
+          disabledCommands: ['STARTTLS', 'AUTH'],
+          onData(stream, session, done) {
+            simpleParser(stream).then((m) => {
+              const { envelope } = session;
+              got.push({
+                from: envelope.mailFrom && envelope.mailFrom.address,
+                to: envelope.rcptTo.map((r) => r.address),
+                subject: m.subject,
+                header: [m.from?.text, Array.isArray(m.to) ? '' : m.to?.text, m.headers.get('x-team')],
+                text: m.text?.trim(),
+                html: typeof m.html === 'string' ? m.html.trim() : m.html,
+                threaded: m.references,
+                hasId: Boolean(m.messageId),
+              });
+              done();
+            }, done);
+          },
+        });
+        await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+        const address = server.server.address();
+        const port = typeof address === 'object' && address ? address.port : 0;
+        await using target = await begin(`
+global: { smtp_smarthost: '127.0.0.1:${port}', smtp_from: 'Vigie <from@x.test>', smtp_require_tls: false }
+route: { receiver: m, group_wait: 0s }
+receivers:
+  - name: m
+    email_configs: [{ to: 'a@x.test, Be <b@x.test>', headers: { subject: 'Ümlaut subject', X-Team: ops }, text: 'plain ü', html: '<b>ü</b>' }]
+`);
+        const endsAt = new Date(Date.now() + 3_600_000).toISOString();
+        await post(target, [{ labels: { alertname: 'E' }, endsAt }]);
+        for (let i = 0; i < 100 && got.length === 0; i++) await new Promise((resolve) => setTimeout(resolve, 50));
+        await new Promise<void>((resolve) => server.close(() => resolve()));
+        return got;
+      };
+      const [sid, ours] = await Promise.all([mail((y) => startReal(y, 'sid')), mail((y) => startOurs(y))]);
+      expect(sid).toHaveLength(1);
+      expect(ours).toEqual(sid);
     });
 
     it('would differ on a planted fault', { timeout: 60_000 }, async () => {

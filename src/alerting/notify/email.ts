@@ -18,6 +18,7 @@ export const email: Channel = {
     headers: { kind: 'templateMap' },
     html: { kind: 'html', default: '{{ template "email.default.html" . }}' },
     text: { kind: 'template', default: '' },
+    threading: { kind: 'json' },
   },
   check(config, fail) {
     if (!/^(\[[^\]]+\]|[^:]*):[^:]+$/.test(String(config['smarthost']))) fail('smarthost', 'address must be host:port');
@@ -33,6 +34,12 @@ export const email: Channel = {
     headers['To'] ??= String(config['to']);
     headers['From'] ??= String(config['from']);
     config['headers'] = headers;
+    const threading = config['threading'];
+    if (
+      threading !== undefined &&
+      (typeof threading !== 'object' || Object.keys(threading as object).some((k) => k !== 'enabled'))
+    )
+      fail('threading', 'only `enabled` is supported');
   },
   async send(n) {
     const headers: [string, string][] = [];
@@ -43,9 +50,11 @@ export const email: Channel = {
       if (name === 'Subject') subject = value;
       else headers.push([name, value]);
     }
-    // one thread per group, as mail programs read it
-    const thread = `<alert-${hashKey(n.groupKey).slice(0, 32)}@vigie>`;
-    headers.push(['References', thread], ['In-Reply-To', thread]);
+    if ((n.config['threading'] as { enabled?: unknown } | undefined)?.enabled === 'true') {
+      // one thread per group, as mail programs read it
+      const thread = `<alert-${hashKey(n.groupKey).slice(0, 32)}@vigie>`;
+      headers.push(['References', thread], ['In-Reply-To', thread]);
+    }
     const from = text(n, 'from');
     try {
       await n.ports.mail({
