@@ -1,3 +1,6 @@
+// biome-ignore-all lint/a11y/useSemanticElements: rows are placed by the virtual scroller, which a table element cannot do; the region scrolls, so it takes the focus
+// biome-ignore-all lint/a11y/noNoninteractiveTabindex: rows are placed by the virtual scroller, which a table element cannot do; the region scrolls, so it takes the focus
+// biome-ignore-all lint/a11y/useFocusableInteractive: rows are placed by the virtual scroller, which a table element cannot do; the region scrolls, so it takes the focus
 /** A table for people: sorted by a click on a header, filtered by text, only the visible rows in the page. */
 import { TextInput, UnstyledButton } from '@mantine/core';
 import { useVirtualizer } from '@tanstack/react-virtual';

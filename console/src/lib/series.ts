@@ -115,3 +115,17 @@ export function summarise(values: readonly (number | null)[]): Summary {
   if (count === 0) return { last: null, first: null, min: null, max: null, avg: null, sum: null, count };
   return { last, first, min, max, avg: sum / count, sum, count };
 }
+
+/** Labels in which the series of one answer differ: what tells them apart. With one series, none. */
+export function telling(metrics: readonly Metric[]): Metric[] {
+  const names = [...new Set(metrics.flatMap((m) => Object.keys(m)))].filter((k) =>
+    metrics.some((m) => m[k] !== metrics[0]![k]),
+  );
+  return metrics.map((m) => Object.fromEntries(names.filter((k) => m[k] !== undefined).map((k) => [k, m[k]!])));
+}
+
+/** A short name: the differing labels' values, or the whole name where nothing differs. */
+export function shortName(metric: Metric, differing: Metric): string {
+  const values = Object.values(differing);
+  return values.length > 0 ? values.join(' · ') : metricName(metric);
+}

@@ -79,6 +79,8 @@ export function parseTime(text: string, nowMs: number, up = false, utc = false):
       ms += (sign === '-' ? -1 : 1) * Number(count) * UNIT_MS[unit!]!;
     return relative[2] ? roundTo(ms, relative[2], up, utc) : ms;
   }
+  // the browser's parser takes "now-5" for a date in May: only what begins like ISO is handed to it
+  if (!/^\d{4}-\d\d/.test(t)) return undefined;
   const parsed = Date.parse(utc && /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?$/.test(t) ? `${t.replace(' ', 'T')}Z` : t);
   return Number.isNaN(parsed) ? undefined : parsed;
 }

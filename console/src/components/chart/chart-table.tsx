@@ -1,3 +1,4 @@
+// biome-ignore-all lint/a11y/noNoninteractiveTabindex: the region scrolls, so it takes the focus
 /** A chart's data as a table, newest first: the keyboard's and the screen reader's way in. */
 import { useText } from '../../lib/use-text.ts';
 import type { LegendSeries } from './chart-legend.tsx';

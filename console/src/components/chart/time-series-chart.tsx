@@ -64,7 +64,8 @@ export function TimeSeriesChart(props: ChartProps) {
   const { t, locale, value, date } = useText();
   const { set, timeZone } = useView();
   const theme = useComputedColorScheme('light');
-  const { ref, width } = useElementSize();
+  const { ref, width: exactWidth } = useElementSize();
+  const width = Math.floor(exactWidth);
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
@@ -135,6 +136,7 @@ export function TimeSeriesChart(props: ChartProps) {
           ticks: { show: false },
           values: (u, ticks) => timeTicks(u, ticks, locale, zone),
           space: 70,
+          size: 26,
         },
         axis(false, unit),
         ...(series.some((s) => s.right) ? [axis(true, rightUnit)] : []),

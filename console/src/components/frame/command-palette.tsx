@@ -1,3 +1,5 @@
+// biome-ignore-all lint/a11y/noNoninteractiveElementToInteractiveRole: a combobox keeps the focus and points at the active option
+// biome-ignore-all lint/a11y/useFocusableInteractive: a combobox keeps the focus and points at the active option
 /** Search over places, dashboards, metrics and tenants; arrows and Enter, or the mouse. */
 import { Modal, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';

@@ -1,17 +1,13 @@
 /** What a field shows: defaults with overrides applied, value mappings, threshold colours. */
 import { formatValue } from '../format-value.ts';
 import { namedColour, type Theme } from '../palette.ts';
+import { safeRegex } from '../safe-regex.ts';
 import type { FieldConfig, Override, Panel, ValueMapping } from './model.ts';
 
-/** `/pattern/` as dashboards write it; the browser's own engine, on names of the reader's own data only. */
+/** `/pattern/` as dashboards write it, else the exact name. A pattern that cannot be run matches nothing. */
 export function nameMatches(pattern: string, name: string): boolean {
-  const m = /^\/(.*)\/([imsu]*)$/.exec(pattern);
-  if (!m) return pattern === name;
-  try {
-    return new RegExp(m[1]!, m[2]).test(name);
-  } catch {
-    return false;
-  }
+  if (!/^\/.*\/[gimsu]*$/.test(pattern)) return pattern === name;
+  return safeRegex(pattern)?.test(name) ?? false;
 }
 
 function applies(

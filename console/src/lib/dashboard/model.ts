@@ -144,6 +144,7 @@ export function layOut(
   const out: LaidOut[] = [];
   let shift = 0;
   let hidden = false;
+  let closedAt = 0;
   const place = (panel: Panel): void => {
     const { x = 0, y = 0, w = 12, h = 8 } = panel.gridPos ?? {};
     const repeated = panel.repeat && panel.type !== 'row' ? values(panel.repeat).slice(0, REPEATS_MAX) : [];
@@ -173,7 +174,11 @@ export function layOut(
       continue;
     }
     const closed = closedRows.has(panel.id ?? -1);
-    hidden = closed;
+    // what lay under the closed row before this one leaves no hole
+    if (hidden) shift -= (panel.gridPos?.y ?? 0) - closedAt - 1;
+    // a row saved closed holds its panels itself: what follows it in the file is not its own
+    hidden = closed && (panel.panels ?? []).length === 0;
+    closedAt = panel.gridPos?.y ?? 0;
     const repeated = panel.repeat ? values(panel.repeat).slice(0, REPEATS_MAX) : [undefined];
     const inner = panel.panels ?? [];
     for (const value of repeated) {

@@ -1,4 +1,5 @@
 /** Grafana's table transformations over frames of columns. Those not known are named in the import report and pass data on unchanged. */
+import { safeRegex } from '../safe-regex.ts';
 import { summarise } from '../series.ts';
 import { nameMatches } from './fields.ts';
 import type { Transformation } from './model.ts';
@@ -318,18 +319,10 @@ function groupBy(frame: Frame, options: Options): Frame {
 }
 
 function renameByRegex(frame: Frame, options: Options): Frame {
-  try {
-    const pattern = new RegExp(String(options['regex'] ?? ''));
-    return {
-      ...frame,
-      fields: frame.fields.map((f) => ({
-        ...f,
-        name: f.name.replace(pattern, String(options['renamePattern'] ?? '$1')),
-      })),
-    };
-  } catch {
-    return frame;
-  }
+  const pattern = safeRegex(String(options['regex'] ?? ''));
+  if (!pattern) return frame;
+  const to = String(options['renamePattern'] ?? '$1');
+  return { ...frame, fields: frame.fields.map((f) => ({ ...f, name: pattern.replace(f.name, to) })) };
 }
 
 function limit(frame: Frame, options: Options): Frame {

@@ -30,9 +30,8 @@ export function Editor(props: {
   const [tab, setTab] = useState<string | null>(props.panel ? 'panel' : 'json');
   const [problem, setProblem] = useState<Error | undefined>();
   const submit = (): void => {
-    if (tab === 'panel' && panel) return save(withPanel(dashboard, panel), message);
     try {
-      save(JSON.parse(text) as Dashboard, message);
+      save(tab === 'panel' && panel ? withPanel(dashboard, panel) : (JSON.parse(text) as Dashboard), message);
     } catch (e) {
       setProblem(e as Error);
     }

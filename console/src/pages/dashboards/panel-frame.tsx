@@ -36,6 +36,10 @@ export function PanelFrame({
   const [inspecting, setInspecting] = useState(false);
   const canvas = useRef<HTMLCanvasElement | undefined>(undefined);
   const onCanvas = useCallback((c: HTMLCanvasElement | undefined) => void (canvas.current = c), []);
+  const visible = entry?.isIntersecting ?? false;
+  // a panel below the fold neither asks nor draws until it was on the screen once
+  const met = useRef(false);
+  if (visible) met.current = true;
   const scoped: Values = {
     ...values,
     ...Object.fromEntries(Object.entries(panel.scoped ?? {}).map(([k, v]) => [k, { values: [v] }])),
@@ -45,7 +49,7 @@ export function PanelFrame({
     values,
     width || 600,
     INSTANT.includes(PANEL_TYPES[panel.type] ?? '') ? 'instant' : 'range',
-    entry?.isIntersecting ?? false,
+    visible,
   );
   const title = interpolate(panel.title ?? '', scoped, 'text');
   const links = (panel.links ?? []).filter((l) => l.url && /^(https?:\/\/|\/)/.test(l.url));
@@ -117,7 +121,7 @@ export function PanelFrame({
         </Menu>
       </header>
       <div ref={body} style={{ flex: 1, minHeight: 0, minWidth: 0 }}>
-        {width > 0 && (
+        {width > 0 && met.current && (
           <PanelBody
             panel={panel}
             data={data}

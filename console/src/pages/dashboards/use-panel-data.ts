@@ -5,7 +5,16 @@ import { asVector, queryInstant, queryRange } from '../../api/prometheus.ts';
 import { builtInValues, interpolate, type Values } from '../../lib/dashboard/interpolate.ts';
 import type { Panel, Target } from '../../lib/dashboard/model.ts';
 import type { Field, Frame } from '../../lib/dashboard/transformations.ts';
-import { type Columns, legendName, type Metric, metricName, parseValue, toColumns } from '../../lib/series.ts';
+import {
+  type Columns,
+  legendName,
+  type Metric,
+  metricName,
+  parseValue,
+  shortName,
+  telling,
+  toColumns,
+} from '../../lib/series.ts';
 import { absoluteRange, durationText, parseDurationMs, rateIntervalMs, stepFor } from '../../lib/time-range.ts';
 import { useView } from '../../lib/view.ts';
 
@@ -94,8 +103,13 @@ export function usePanelData(
     for (const [i, result] of results.entries()) {
       const a = asked[i]!;
       const legend = a.target.legendFormat ? interpolate(a.target.legendFormat, stable, 'text') : undefined;
-      const name = (metric: Metric): string => legendName(legend, metric);
       const { columns, vector } = result.data ?? {};
+      // without a legend, what the series share says nothing: only what tells them apart is written
+      const metrics = columns?.series.map((s) => s.metric) ?? vector?.map((v) => v.metric) ?? [];
+      const differing =
+        legend && legend !== '__auto' ? undefined : new Map(telling(metrics).map((d, k) => [metrics[k]!, d]));
+      const name = (metric: Metric): string =>
+        differing ? shortName(metric, differing.get(metric) ?? {}) : legendName(legend, metric);
       if (columns) {
         const same = columns.times.length === times.length && columns.times[0] === times[0];
         const at = same ? undefined : new Map(columns.times.map((t, k) => [t, k]));
@@ -123,7 +137,8 @@ export function usePanelData(
   return {
     ...data,
     expressions: asked.map(({ refId, expr }) => ({ refId, expr })),
-    loading: visible && results.some((r) => r.isLoading),
+    // a panel that was never on the screen has not asked yet: that is not "no data"
+    loading: results.some((r) => r.isPending),
     error: results.find((r) => r.error)?.error ?? null,
     refetch: () => results.forEach((r) => void r.refetch()),
   };

@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { asVector, labelNames, labelValues, queryInstant, series } from '../../api/prometheus.ts';
 import { interpolate, type Values, type VariableValue, variableQuery } from '../../lib/dashboard/interpolate.ts';
 import type { Dashboard, Variable } from '../../lib/dashboard/model.ts';
+import { safeRegex } from '../../lib/safe-regex.ts';
 import { metricName } from '../../lib/series.ts';
 import { absoluteRange } from '../../lib/time-range.ts';
 import { useText } from '../../lib/use-text.ts';
@@ -24,24 +25,17 @@ function text(v: unknown): string[] {
   return v === undefined || v === null ? [] : [String(v)];
 }
 
-/** `regex` picks a part of each option; a group named `value` or the first group wins. */
+/** `regex` picks a part of each option; a bare pattern is for the whole option. One that cannot be run changes nothing. */
 export function applyRegex(options: readonly string[], regex: string | undefined): string[] {
-  const m = /^\/([\s\S]*)\/([gimsu]*)$/.exec(regex ?? '');
   if (!regex) return [...options];
-  let pattern: RegExp;
-  try {
-    pattern = m ? new RegExp(m[1]!, m[2]!.replace('g', '')) : new RegExp(`^${regex}$`);
-  } catch {
-    return [...options];
-  }
-  return [
-    ...new Set(
-      options.flatMap((o) => {
-        const hit = pattern.exec(o);
-        return hit ? [hit.groups?.['value'] ?? hit[1] ?? hit[0]] : [];
-      }),
-    ),
-  ];
+  const pattern = safeRegex(regex.startsWith('/') ? regex : `^(?:${regex})$`);
+  if (!pattern) return [...options];
+  return [...new Set(options.map((o) => pattern.pick(o)).filter((o) => o !== undefined))];
+}
+
+function matching(names: readonly string[], pattern: string): string[] {
+  const wanted = safeRegex(pattern);
+  return wanted ? names.filter((n) => wanted.test(n)) : [];
 }
 
 function sorted(options: string[], sort: number | undefined): string[] {
@@ -88,9 +82,7 @@ async function optionsOf(
           : q.kind === 'label_names'
             ? await labelNames(tenant, q.match)
             : q.kind === 'metrics'
-              ? applyRegex(await labelValues(tenant, '__name__'), `/${q.pattern}/`).length
-                ? (await labelValues(tenant, '__name__')).filter((n) => applyRegex([n], `/${q.pattern}/`).length > 0)
-                : []
+              ? matching(await labelValues(tenant, '__name__'), q.pattern)
               : q.kind === 'query_result'
                 ? asVector((await queryInstant(tenant, q.expr, endMs)).data).map(
                     (r) => `${metricName(r.metric)} ${r.value?.[1] ?? ''} ${(r.value?.[0] ?? 0) * 1_000}`,
@@ -126,7 +118,7 @@ export function useVariables(dashboard: Dashboard | undefined) {
       let values: Values = {};
       for (const [i, variable] of list.entries()) {
         if (variable.type === 'adhoc') continue;
-        const options = await optionsOf(variable, values, tenant, startMs, endMs).catch(() => []);
+        const options: string[] = await optionsOf(variable, values, tenant, startMs, endMs).catch((): string[] => []);
         const wanted = (asked[i]?.split('\u001f') as string[] | undefined) ?? text(variable.current?.value);
         let chosen: string[] = wanted.filter(
           (w) => w === ALL || options.includes(w) || variable.type === 'textbox' || variable.type === 'constant',

@@ -82,6 +82,7 @@ function Group({ group, list }: { readonly group: RuleGroup; readonly list: read
         <ul style={{ listStyle: 'none', margin: 0, padding: 0, display: 'grid', gap: 12 }}>
           {list.map((r, i) => (
             <li
+              // biome-ignore lint/suspicious/noArrayIndexKey: two rules of a group may share name and query
               key={`${r.name}${i}`}
               style={{ borderTop: i === 0 ? undefined : '1px solid var(--v-grid)', paddingTop: i === 0 ? 0 : 10 }}
             >

@@ -21,7 +21,8 @@ export function SignInPage({ session }: { readonly session: SessionAnswer }) {
     mutationFn: () => signIn(method === 'key' ? { key } : { user, password }),
     onSuccess: (answer) => {
       setCsrfToken(answer.csrfToken);
-      queries.clear();
+      // what was asked before belongs to nobody now; the session itself is replaced, not removed: the frame watches it
+      queries.removeQueries({ predicate: (q) => q.queryKey[0] !== 'session' });
       queries.setQueryData(['session'], answer);
     },
   });

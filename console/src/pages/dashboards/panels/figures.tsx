@@ -58,7 +58,10 @@ export function Stats({ panel, data, height }: BodyProps) {
   const names = mode === 'value_and_name' || mode === 'name' || (mode === 'auto' && figures.length > 1);
   const size = Math.max(18, Math.min(46, height / (names ? 3.4 : 2.6)));
   return (
-    <div
+    <section
+      aria-label={panel.title}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls where it is small
+      tabIndex={0}
       style={{
         display: 'grid',
         gridTemplateColumns: `repeat(auto-fit, minmax(${figures.length > 1 ? 110 : 80}px, 1fr))`,
@@ -93,7 +96,7 @@ export function Stats({ panel, data, height }: BodyProps) {
           )}
         </div>
       ))}
-    </div>
+    </section>
   );
 }
 
@@ -145,7 +148,10 @@ export function Gauges({ panel, data, height }: BodyProps) {
   const figures = useFigures(panel, data);
   const highest = Math.max(...figures.map((f) => f.number ?? 0), 1);
   return (
-    <div
+    <section
+      aria-label={panel.title}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls where it is small
+      tabIndex={0}
       style={{
         display: 'flex',
         flexWrap: 'wrap',
@@ -190,7 +196,7 @@ export function Gauges({ panel, data, height }: BodyProps) {
           )}
         </figure>
       ))}
-    </div>
+    </section>
   );
 }
 
@@ -198,8 +204,8 @@ export function BarGauge({ panel, data }: BodyProps) {
   const figures = useFigures(panel, data);
   const highest = Math.max(...figures.map((f) => f.number ?? 0), Number.MIN_VALUE);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
     <ul
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls where it is small
       tabIndex={0}
       aria-label={panel.title}
       style={{

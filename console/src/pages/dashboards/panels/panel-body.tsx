@@ -60,13 +60,19 @@ export function PanelBody(props: BodyProps & { readonly values: Values }) {
 
 /** Text is built from a small safe subset of Markdown; HTML in it is shown as text, never run. */
 function TextPanel({ panel, values }: { readonly panel: Panel; readonly values: Values }) {
+  const { t } = useText();
   const content = interpolate(
     String(panel.options?.['content'] ?? (panel as { content?: string }).content ?? ''),
     values,
     'text',
   );
   return (
-    <div style={{ overflow: 'auto', fontSize: 14 }}>
+    <section
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls where it is small
+      tabIndex={0}
+      aria-label={panel.title || t('dashboard.viewPanel')}
+      style={{ overflow: 'auto', fontSize: 14, height: '100%' }}
+    >
       {markdownLite(content).map((block, i) => {
         const inner = block.spans.map((s, k) =>
           s.href ? (
@@ -92,7 +98,7 @@ function TextPanel({ panel, values }: { readonly panel: Panel; readonly values: 
           </p>
         );
       })}
-    </div>
+    </section>
   );
 }
 
