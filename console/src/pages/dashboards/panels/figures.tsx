@@ -56,7 +56,9 @@ export function Stats({ panel, data, height }: BodyProps) {
   const graph = panel.options?.['graphMode'] !== 'none';
   const mode = String(panel.options?.['textMode'] ?? 'auto');
   const names = mode === 'value_and_name' || mode === 'name' || (mode === 'auto' && figures.length > 1);
-  const size = Math.max(18, Math.min(46, height / (names ? 3.4 : 2.6)));
+  // two columns is the narrow case: what fits there fits everywhere
+  const rows = Math.ceil(figures.length / 2);
+  const size = Math.max(16, Math.min(figures.length > 1 ? 30 : 46, height / rows / (names ? 2.8 : 2)));
   return (
     <section
       aria-label={panel.title}
@@ -72,6 +74,7 @@ export function Stats({ panel, data, height }: BodyProps) {
       }}
     >
       {figures.map((f, i) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: two figures may share a name
         <div key={`${f.name}${i}`} style={{ position: 'relative', minWidth: 0, textAlign: 'center' }}>
           {graph && f.values.length > 2 && <Spark values={f.values} colour={f.colour} />}
           {names && (
@@ -162,12 +165,16 @@ export function Gauges({ panel, data, height }: BodyProps) {
       }}
     >
       {figures.map((f, i) => (
-        <figure key={`${f.name}${i}`} style={{ margin: 0, textAlign: 'center', flex: '1 1 100px', maxWidth: 240 }}>
+        // biome-ignore lint/suspicious/noArrayIndexKey: two figures may share a name
+        <figure key={`${f.name}${i}`} style={{ margin: 0, textAlign: 'center', flex: '1 1 64px', maxWidth: 240 }}>
           <svg
             viewBox="0 0 120 70"
             role="img"
             aria-label={`${f.name}: ${f.text}`}
-            style={{ width: '100%', maxHeight: Math.max(50, height - (figures.length > 1 ? 24 : 4)) }}
+            style={{
+              width: '100%',
+              maxHeight: Math.max(44, height / Math.ceil(figures.length / 3) - (figures.length > 1 ? 26 : 4)),
+            }}
           >
             <path d="M12 62 A48 48 0 0 1 108 62" fill="none" stroke="var(--v-grid)" strokeWidth={11} pathLength={100} />
             <path
@@ -220,6 +227,7 @@ export function BarGauge({ panel, data }: BodyProps) {
       }}
     >
       {figures.map((f, i) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: two figures may share a name
         <li key={`${f.name}${i}`}>
           <div style={{ display: 'flex', gap: 8, fontSize: 13 }}>
             <span style={{ flex: 1, minWidth: 0, overflowWrap: 'anywhere' }}>{f.name}</span>

@@ -50,7 +50,7 @@ export function TimeSeriesPanel({ panel, data, height, marks, onCanvas }: BodyPr
       : legend.displayMode === 'table'
         ? 'table'
         : 'list';
-  const room = kind === 'hidden' ? 0 : kind === 'table' ? Math.min(132, 26 + series.length * 20) : 44;
+  const room = kind === 'hidden' ? 0 : kind === 'table' ? Math.min(138, 58 + series.length * 25) : 60;
   return (
     <TimeSeriesChart
       label={panel.title ?? ''}
