@@ -1,9 +1,7 @@
 /** Starts the console: language, theme, queries, router. */
 import '@mantine/core/styles.css';
-import '@mantine/notifications/styles.css';
 import './style.css';
 import { createTheme, MantineProvider } from '@mantine/core';
-import { Notifications } from '@mantine/notifications';
 import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { createRoot } from 'react-dom/client';
@@ -50,7 +48,6 @@ await startI18n();
 createRoot(document.getElementById('root')!).render(
   <MantineProvider theme={theme} defaultColorScheme="auto" colorSchemeManager={colours}>
     <QueryClientProvider client={queries}>
-      <Notifications position="bottom-right" />
       <RouterProvider router={router} />
     </QueryClientProvider>
   </MantineProvider>,

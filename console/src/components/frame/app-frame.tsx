@@ -1,5 +1,5 @@
 /** The frame of every page: navigation, tenant, time, search, connection; signed out, the sign-in page instead. */
-import { ActionIcon, Burger, Drawer, Tooltip } from '@mantine/core';
+import { ActionIcon, Burger, Tooltip } from '@mantine/core';
 import { useDisclosure, useHotkeys } from '@mantine/hooks';
 import { IconKeyboard, IconSearch } from '@tabler/icons-react';
 import { useQueryClient } from '@tanstack/react-query';
@@ -17,6 +17,8 @@ import { TenantSwitcher } from './tenant-switcher.tsx';
 import { TimeControls } from './time-controls.tsx';
 
 const CommandPalette = lazy(async () => ({ default: (await import('./command-palette.tsx')).CommandPalette }));
+const MenuDrawer = lazy(async () => ({ default: (await import('./menu-drawer.tsx')).MenuDrawer }));
+const Toasts = lazy(async () => ({ default: (await import('../toasts.tsx')).Toasts }));
 const HelpSheet = lazy(async () => ({ default: (await import('./help-sheet.tsx')).HelpSheet }));
 const SignInPage = lazy(async () => ({ default: (await import('../../pages/sign-in/sign-in-page.tsx')).SignInPage }));
 
@@ -28,6 +30,8 @@ const STALE: Readonly<Record<string, readonly string[]>> = {
   snapshot: ['alerts', 'overview', 'rules', 'targets'],
 };
 const REFRESH_MS_MIN = 1_000;
+/** By then the first page is drawn. */
+const SETTLED_MS = 3_000;
 
 export function AppFrame() {
   const { t } = useText();
@@ -58,9 +62,14 @@ function SignedIn() {
   const [menu, { open, close }] = useDisclosure();
   const [palette, setPalette] = useState(false);
   const [help, setHelp] = useState(false);
+  const [settled, setSettled] = useState(false);
   const kiosk = search['kiosk'] === '1';
 
   useEffect(() => followTenant(tenant), [tenant]);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(true), SETTLED_MS);
+    return () => clearTimeout(timer);
+  }, []);
   useEffect(() => {
     const due = new Set<string>();
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -160,16 +169,9 @@ function SignedIn() {
           </Suspense>
         </main>
       </div>
-      <Drawer
-        opened={menu}
-        onClose={close}
-        size={260}
-        title={t('frame.menu')}
-        closeButtonProps={{ 'aria-label': t('action.close') }}
-      >
-        <Navigation onGo={close} />
-      </Drawer>
       <Suspense>
+        {menu && <MenuDrawer close={close} />}
+        {settled && <Toasts />}
         {palette && <CommandPalette close={() => setPalette(false)} />}
         {help && <HelpSheet close={() => setHelp(false)} />}
       </Suspense>

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noArrayIndexKey: the pieces of a text have no other name than their place
 /** What is inside a panel, by its type; a type that is not drawn says so in its place. */
 import { Anchor } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/a11y: a lane is drawn, the group around it scrolls and takes the focus
+// biome-ignore-all lint/suspicious/noArrayIndexKey: two series may share a name
 /** State timelines and status histories: one lane a series, equal neighbours joined, the state written where there is room. */
 import { useComputedColorScheme } from '@mantine/core';
 import { colourOf, fieldConfig, show } from '../../../lib/dashboard/fields.ts';
