@@ -30,7 +30,6 @@ export function StateTimeline({ panel, data }: BodyProps) {
   const n = Math.max(1, data.times.length);
   const distinct = [...new Set(data.series.flatMap((s) => s.values))];
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
     <div style={{ overflow: 'auto', height: '100%' }} tabIndex={0} role="group" aria-label={panel.title ?? ''}>
       {data.series.slice(0, LANES_MAX).map((s, k) => {
         const config = fieldConfig(panel, s.name, s.refId);
