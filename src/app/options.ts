@@ -102,6 +102,14 @@ export const optionsSchema = z.strictObject({
   trusted_proxies: z.array(z.string()).default([]),
   allowed_internal_addresses: z.array(z.string()).default([]),
   heartbeat: z.strictObject({ url: httpUrl, interval: duration.prefault('1m') }).optional(),
+  redaction: z
+    .strictObject({
+      enabled: z.boolean().default(true),
+      kinds: z.array(z.enum(['email', 'iban', 'card', 'phone', 'jwt', 'key', 'ipv4', 'ipv6'])).optional(),
+      allow_labels: z.array(z.string()).default([]),
+      deny_labels: z.array(z.string()).default([]),
+    })
+    .prefault({}),
   prometheus_url: httpUrl.optional(),
   alertmanager_url: httpUrl.optional(),
   grafana_url: httpUrl.optional(),

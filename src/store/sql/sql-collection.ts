@@ -95,7 +95,7 @@ export function sqlCollection<T>(
       const text = JSON.stringify(body);
       if (Buffer.byteLength(text) > BODY_BYTES_MAX)
         throw new VigieError('too_large', `a document of ${spec.name} has more than ${BODY_BYTES_MAX} bytes`);
-      if (text.includes('\\u0000'))
+      if (hasNul(text))
         throw new VigieError('bad_data', `a document of ${spec.name} contains NUL, which PostgreSQL cannot keep`);
       const at = now();
       const keys = Object.fromEntries(
@@ -160,6 +160,16 @@ export function sqlCollection<T>(
       );
     },
   };
+}
+
+/** Whether JSON text stands for a string with U+0000: an escape after an even number of backslashes. */
+export function hasNul(json: string): boolean {
+  for (let at = json.indexOf('\\u0000'); at >= 0; at = json.indexOf('\\u0000', at + 1)) {
+    let first = at;
+    while (json[first - 1] === '\\') first--;
+    if ((at - first) % 2 === 0) return true;
+  }
+  return false;
 }
 
 export function toDocument<T>(row: Row): StoredDocument<T> {
