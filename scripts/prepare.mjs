@@ -50,6 +50,7 @@ function releaseLock() {
   locked = false;
 }
 function takeLock() {
+  if (locked) return; // installing and building are one turn
   mkdirSync(path.dirname(lockFile), { recursive: true });
   const startedMs = Date.now();
   for (;;) {
