@@ -1,10 +1,13 @@
-/** `vigie changepoints --stdio`: the line protocol on standard input and output; no server is needed. */
+/** `vigie changepoints --stdio`: find where finished series changed (line protocol) */
+import type { Command } from 'commander';
 import { answerChangepoints } from '../intelligence/line-protocol/change-points.ts';
-import { type LineStreams, serveLines } from '../intelligence/line-protocol/lines.ts';
-import { VigieError } from '../lib/errors.ts';
+import type { CommandContext } from './context.ts';
+import { addLineProtocol } from './line-protocol.ts';
 
-export async function run(argv: string[], io: LineStreams): Promise<number> {
-  if (argv.length !== 1 || argv[0] !== '--stdio')
-    throw new VigieError('bad_config', `vigie changepoints wants exactly --stdio, got "${argv.join(' ')}"`);
-  return serveLines(io, answerChangepoints);
+export function addChangepoints(program: Command, context: CommandContext): void {
+  addLineProtocol(program, context, {
+    name: 'changepoints',
+    description: 'find where finished series changed (line protocol)',
+    handler: () => answerChangepoints,
+  });
 }

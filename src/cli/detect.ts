@@ -1,10 +1,13 @@
-/** `vigie detect --stdio`: the line protocol on standard input and output; no server is needed. */
+/** `vigie detect --stdio`: score points of many series as they come (line protocol) */
+import type { Command } from 'commander';
 import { createDetectHandler } from '../intelligence/line-protocol/detect.ts';
-import { type LineStreams, serveLines } from '../intelligence/line-protocol/lines.ts';
-import { VigieError } from '../lib/errors.ts';
+import type { CommandContext } from './context.ts';
+import { addLineProtocol } from './line-protocol.ts';
 
-export async function run(argv: string[], io: LineStreams): Promise<number> {
-  if (argv.length !== 1 || argv[0] !== '--stdio')
-    throw new VigieError('bad_config', `vigie detect wants exactly --stdio, got "${argv.join(' ')}"`);
-  return serveLines(io, createDetectHandler());
+export function addDetect(program: Command, context: CommandContext): void {
+  addLineProtocol(program, context, {
+    name: 'detect',
+    description: 'score points of many series as they come (line protocol)',
+    handler: createDetectHandler,
+  });
 }

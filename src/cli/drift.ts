@@ -1,10 +1,13 @@
-/** `vigie drift --stdio`: the line protocol on standard input and output; no server is needed. */
+/** `vigie drift --stdio`: compare current rows of features with reference rows (line protocol) */
+import type { Command } from 'commander';
 import { answerDrift } from '../intelligence/line-protocol/drift.ts';
-import { type LineStreams, serveLines } from '../intelligence/line-protocol/lines.ts';
-import { VigieError } from '../lib/errors.ts';
+import type { CommandContext } from './context.ts';
+import { addLineProtocol } from './line-protocol.ts';
 
-export async function run(argv: string[], io: LineStreams): Promise<number> {
-  if (argv.length !== 1 || argv[0] !== '--stdio')
-    throw new VigieError('bad_config', `vigie drift wants exactly --stdio, got "${argv.join(' ')}"`);
-  return serveLines(io, answerDrift);
+export function addDrift(program: Command, context: CommandContext): void {
+  addLineProtocol(program, context, {
+    name: 'drift',
+    description: 'compare current rows of features with reference rows (line protocol)',
+    handler: () => answerDrift,
+  });
 }

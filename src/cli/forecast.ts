@@ -1,10 +1,13 @@
-/** `vigie forecast --stdio`: the line protocol on standard input and output; no server is needed. */
+/** `vigie forecast --stdio`: forecast series with intervals and crossings (line protocol) */
+import type { Command } from 'commander';
 import { answerForecast } from '../intelligence/line-protocol/forecast.ts';
-import { type LineStreams, serveLines } from '../intelligence/line-protocol/lines.ts';
-import { VigieError } from '../lib/errors.ts';
+import type { CommandContext } from './context.ts';
+import { addLineProtocol } from './line-protocol.ts';
 
-export async function run(argv: string[], io: LineStreams): Promise<number> {
-  if (argv.length !== 1 || argv[0] !== '--stdio')
-    throw new VigieError('bad_config', `vigie forecast wants exactly --stdio, got "${argv.join(' ')}"`);
-  return serveLines(io, answerForecast);
+export function addForecast(program: Command, context: CommandContext): void {
+  addLineProtocol(program, context, {
+    name: 'forecast',
+    description: 'forecast series with intervals and crossings (line protocol)',
+    handler: () => answerForecast,
+  });
 }
