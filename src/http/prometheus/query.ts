@@ -3,7 +3,7 @@
  * parse_query, buildinfo and federate. Evaluation is the engine's, data the reader's; this file decodes and encodes.
  */
 import type { Clock } from '../../lib/clock.ts';
-import { VigieError } from '../../lib/errors.ts';
+import { messageOf, VigieError } from '../../lib/errors.ts';
 import { isClassicLabelName, Labels, METRIC_NAME, quote } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import { isStale } from '../../model/sample.ts';
@@ -28,6 +28,19 @@ export interface PrometheusQueryPorts {
   readonly limits?: (context: RequestContext) => Partial<QueryLimits>;
   /** Wraps each query: concurrency per tenant, or handing it to a worker. Default: run at once. */
   readonly admit?: <T>(context: RequestContext, run: () => Promise<T>) => Promise<T>;
+  /** Told of each query when it ended, for the query log. */
+  readonly onQuery?: (context: RequestContext, query: FinishedQuery) => void;
+}
+
+export interface FinishedQuery {
+  readonly kind: 'instant' | 'range';
+  readonly expr: string;
+  readonly startedMs: number;
+  readonly durationMs: number;
+  readonly samples: number;
+  readonly series: number;
+  /** '' when it succeeded. */
+  readonly error: string;
 }
 
 /** Version that clients are told, so that they speak the dialect of Prometheus 3. */
@@ -91,7 +104,23 @@ export function prometheusQueryRoutes(ports: PrometheusQueryPorts): Route[] {
         'info() reads series that a restricted view cannot narrow; it is not available here',
       );
     const admit = ports.admit ?? (<T>(_c: RequestContext, go: () => Promise<T>): Promise<T> => go());
-    const result = await admit(request.context, () => evaluate(form, restricted, options));
+    const startedMs = clock.now();
+    const startMs = clock.monotonicMs();
+    const finished = (samples: number, series: number, error: string): void =>
+      ports.onQuery?.(request.context, {
+        kind: request.path.endsWith('_range') ? 'range' : 'instant',
+        expr: text,
+        startedMs,
+        durationMs: clock.monotonicMs() - startMs,
+        samples,
+        series,
+        error,
+      });
+    const result = await admit(request.context, () => evaluate(form, restricted, options)).catch((error: unknown) => {
+      finished(0, 0, messageOf(error));
+      throw error;
+    });
+    finished(result.stats.samplesTotal, result.stats.series, '');
     const stats = form.get('stats') ? statsJson(result) : undefined;
     return jsonPieces(encodeQueryResult(result, limit, stats));
   };
