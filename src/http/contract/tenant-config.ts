@@ -24,8 +24,12 @@ export const tenantConfigInput = z.strictObject({
   rules: files.optional(),
   /** An Alertmanager configuration. */
   alertmanager: text.nullable().optional(),
-  /** Template files that the Alertmanager configuration names under `templates`. */
-  templates: files.optional(),
+  /** Name -> text of the template files that the Alertmanager configuration names under `templates`; the whole set. */
+  templates: z
+    .record(configFileName, text)
+    .refine((f) => Object.keys(f).length <= CONFIG_FILES_MAX, { message: `more than ${CONFIG_FILES_MAX} files` })
+    .nullable()
+    .optional(),
   /** A Prometheus configuration with `scrape_configs`. */
   scrape: text.nullable().optional(),
   /** Refuses with `conflict` when another version is current. */
@@ -37,13 +41,21 @@ export type TenantConfigInput = z.input<typeof tenantConfigInput>;
 export interface TenantConfigAnswer {
   /** 0: nothing was configured by API yet. */
   readonly version: number;
-  readonly atMs: number;
+  readonly updatedAtMs: number;
   /** Principal id; '' for version 0. */
   readonly by: string;
   readonly rules: Readonly<Record<string, string>>;
   readonly alertmanager?: string;
   readonly templates: Readonly<Record<string, string>>;
   readonly scrape?: string;
+  /** What the operator's files and the catalogue give this tenant; the API cannot change it. */
+  readonly files: {
+    readonly rules: readonly { readonly name: string; readonly source: string; readonly text: string }[];
+    readonly alertmanager?: string;
+    readonly scrape?: string;
+  };
+  /** Why the newest configuration is not the one in force; '' when it is. */
+  readonly problem: string;
 }
 
 /** `GET /vigie/v1/tenants/:id/config/versions`, newest first; `POST .../config/versions/:version/restore` puts one back. */
@@ -52,7 +64,9 @@ export interface TenantConfigVersionsAnswer {
     readonly version: number;
     readonly atMs: number;
     readonly by: string;
-    /** Such as `rules api.yml changed`, `alertmanager removed`. */
-    readonly summary: string;
+    /** Names of the rule files it has. */
+    readonly rules: readonly string[];
+    readonly alertmanager: boolean;
+    readonly scrape: boolean;
   }[];
 }

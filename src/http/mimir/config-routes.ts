@@ -42,6 +42,7 @@ export function mimirConfigRoutes(ports: TenantConfigPorts): Route[] {
     make: (current: TenantConfigDocument) => TenantConfigChange,
   ): Promise<void> =>
     inTurn(context.tenant, async () => {
+      await ports.requireTenant(context.tenant);
       for (let attempt = 1; ; attempt++) {
         const current = await ports.get(context.tenant);
         const wanted = make(current);
@@ -69,7 +70,7 @@ export function mimirConfigRoutes(ports: TenantConfigPorts): Route[] {
   const getGroup = async (request: HttpRequest): Promise<HttpAnswer> => {
     const { namespace = '', group = '' } = request.params;
     const { rules } = await ports.get(request.context.tenant);
-    const found = groupsOf(rules[namespace]).find((g) => (g as { name?: unknown }).name === group);
+    const found = groupsOf(own(rules, namespace)).find((g) => (g as { name?: unknown }).name === group);
     if (!found) throw new VigieError('not_found', 'group does not exist');
     return yamlAnswer(found);
   };
@@ -94,7 +95,7 @@ export function mimirConfigRoutes(ports: TenantConfigPorts): Route[] {
   };
 
   const getAlertmanager = async (request: HttpRequest): Promise<HttpAnswer> => {
-    const { alertmanager, templates } = await ports.get(request.context.tenant);
+    const { alertmanager, templates = {} } = await ports.get(request.context.tenant);
     if (alertmanager === undefined) throw new VigieError('not_found', 'alertmanager storage object not found');
     return yamlAnswer({ template_files: templates, alertmanager_config: redactConfig(alertmanager) });
   };
@@ -103,18 +104,12 @@ export function mimirConfigRoutes(ports: TenantConfigPorts): Route[] {
     await change(request, (current) => ({
       alertmanager: withKeptSecrets(given.config, current.alertmanager),
       // the whole set is replaced, as Mimir does
-      templates: {
-        ...Object.fromEntries(Object.keys(current.templates).map((name) => [name, null])),
-        ...given.templates,
-      },
+      templates: Object.keys(given.templates).length === 0 ? null : given.templates,
     }));
     return { status: 201 };
   };
   const deleteAlertmanager = async (request: HttpRequest): Promise<HttpAnswer> => {
-    await change(request, ({ templates }) => ({
-      alertmanager: null,
-      templates: Object.fromEntries(Object.keys(templates).map((name) => [name, null])),
-    }));
+    await change(request, () => ({ alertmanager: null, templates: null }));
     return { status: 200 };
   };
 

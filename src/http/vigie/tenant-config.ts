@@ -17,31 +17,38 @@ import { withKeptSecrets } from './kept-secrets.ts';
 export const TENANT_CONFIG_BYTES_MAX = 8 * 1024 * 1024;
 
 /** What a tenant configured by API, secrets as they are. */
-export interface TenantConfigDocument {
-  /** 0 when nothing was ever put. */
-  readonly version: number;
-  readonly atMs: number;
-  readonly by: string;
+export interface StoredTenantConfig {
+  /** Name -> text of a Prometheus rule file. */
   readonly rules: Readonly<Record<string, string>>;
   readonly alertmanager?: string;
-  readonly templates: Readonly<Record<string, string>>;
+  readonly templates?: Readonly<Record<string, string>>;
   readonly scrape?: string;
+  /** Principal id of who put it; '' when nobody did. */
+  readonly by: string;
+}
+export interface TenantConfigDocument extends StoredTenantConfig {
+  /** 0 when nothing was ever put. */
+  readonly version: number;
+  readonly updatedAtMs: number;
+  readonly files: TenantConfigAnswer['files'];
+  readonly problem: string;
 }
 
 /** Left out: unchanged; null: removed. */
 export interface TenantConfigChange {
   readonly rules?: Readonly<Record<string, string | null>>;
   readonly alertmanager?: string | null;
-  readonly templates?: Readonly<Record<string, string | null>>;
+  readonly templates?: Readonly<Record<string, string>> | null;
   readonly scrape?: string | null;
 }
 
 export interface TenantConfigPorts {
-  /** The current version. Throws `not_found` for an unknown tenant. */
+  /** Throws `not_found` for a tenant that does not exist (and may not be created by writing to it). */
+  readonly requireTenant: (tenant: TenantId) => Promise<void> | void;
   readonly get: (tenant: TenantId) => Promise<TenantConfigDocument>;
   /**
    * Checks everything, stores a new version, then loads it: a bad one changes nothing. `by` is a principal id. Throws
-   * `bad_config` naming file and line, `conflict` when `expectVersion` is not current, `quota`, `not_found`.
+   * `bad_config` naming file and line, `conflict` when `expectVersion` is not current, `quota`, `too_large`.
    */
   readonly put: (
     tenant: TenantId,
@@ -50,8 +57,10 @@ export interface TenantConfigPorts {
     expectVersion?: number,
   ) => Promise<TenantConfigDocument>;
   /** Newest first. */
-  readonly versions: (tenant: TenantId) => Promise<TenantConfigVersionsAnswer['versions']>;
-  /** Puts an old version back as a new one. Throws as `put`. */
+  readonly versions: (
+    tenant: TenantId,
+  ) => Promise<readonly { readonly version: number; readonly atMs: number; readonly config: StoredTenantConfig }[]>;
+  /** Puts an old version back as a new one. Throws as `put`, and `not_found`. */
   readonly restore: (tenant: TenantId, version: number, by: string) => Promise<TenantConfigDocument>;
   /** Leaves an entry before the change is made; secrets are masked there. */
   readonly audit: (
@@ -76,21 +85,26 @@ export function coveredTenant(request: HttpRequest, role: Role): TenantId {
 
 /** A document as clients may see it. */
 export function shownConfig(document: TenantConfigDocument): TenantConfigAnswer {
-  const { version, atMs, by, rules, templates, alertmanager, scrape } = document;
+  const { version, updatedAtMs, by, rules, templates = {}, files, problem } = document;
+  const shown = (of: { readonly alertmanager?: string; readonly scrape?: string }) => ({
+    ...(of.alertmanager === undefined ? {} : { alertmanager: redactConfig(of.alertmanager) }),
+    ...(of.scrape === undefined ? {} : { scrape: shownScrape(of.scrape) }),
+  });
   return {
     version,
-    atMs,
+    updatedAtMs,
     by,
     rules,
     templates,
-    ...(alertmanager === undefined ? {} : { alertmanager: redactConfig(alertmanager) }),
-    ...(scrape === undefined ? {} : { scrape: shownScrape(scrape) }),
+    ...shown(document),
+    files: { rules: files.rules.map(({ name, source, text }) => ({ name, source, text })), ...shown(files) },
+    problem,
   };
 }
 
 function shownScrape(text: string): string {
   try {
-    return parsePrometheusConfig('scrape.yml', text, { noFiles: true }).printed;
+    return parsePrometheusConfig('scrape.yml', text).printed;
   } catch {
     // stored by an older release and no longer readable: its secrets cannot be told from the rest
     return '<unreadable>';
@@ -109,12 +123,11 @@ export function withStoredSecrets(change: TenantConfigChange, current: TenantCon
 
 /** For the audit log: which parts, never their text. */
 export function summaryOf(change: TenantConfigChange): Record<string, unknown> {
-  const files = (of: Readonly<Record<string, string | null>> | undefined): Record<string, string> =>
-    Object.fromEntries(Object.entries(of ?? {}).map(([name, text]) => [name, text === null ? 'removed' : 'changed']));
-  const one = (text: string | null | undefined): string => (text === null ? 'removed' : 'changed');
+  const one = (text: unknown): string => (text === null ? 'removed' : 'changed');
+  const files = Object.entries(change.rules ?? {}).map(([name, text]) => [name, one(text)]);
   return {
-    ...(change.rules ? { rules: files(change.rules) } : {}),
-    ...(change.templates ? { templates: files(change.templates) } : {}),
+    ...(change.rules ? { rules: Object.fromEntries(files) } : {}),
+    ...(change.templates === undefined ? {} : { templates: one(change.templates) }),
     ...(change.alertmanager === undefined ? {} : { alertmanager: one(change.alertmanager) }),
     ...(change.scrape === undefined ? {} : { scrape: one(change.scrape) }),
   };
@@ -128,7 +141,11 @@ export function tenantConfigRoutes(ports: TenantConfigPorts): Route[] {
       method: 'GET',
       path: '/vigie/v1/tenants/:id/config',
       summary: "A tenant's own configuration; secrets show as <secret>",
-      handle: async (request) => ({ json: shownConfig(await ports.get(coveredTenant(request, 'editor'))) }),
+      handle: async (request) => {
+        const tenant = coveredTenant(request, 'editor');
+        await ports.requireTenant(tenant);
+        return { json: shownConfig(await ports.get(tenant)) };
+      },
     },
     {
       ...base,
@@ -143,6 +160,7 @@ export function tenantConfigRoutes(ports: TenantConfigPorts): Route[] {
         const change = rest as TenantConfigChange;
         if (Object.keys(change).length === 0)
           throw new VigieError('bad_data', 'body: nothing to change; want rules, alertmanager, templates or scrape');
+        await ports.requireTenant(tenant);
         const current = await ports.get(tenant);
         const filled = withStoredSecrets(change, current);
         await ports.audit(request.context, 'tenant.config', tenant, { version: current.version }, summaryOf(change));
@@ -154,7 +172,20 @@ export function tenantConfigRoutes(ports: TenantConfigPorts): Route[] {
       method: 'GET',
       path: '/vigie/v1/tenants/:id/config/versions',
       summary: "Versions of a tenant's configuration, newest first",
-      handle: async (request) => ({ json: { versions: await ports.versions(coveredTenant(request, 'editor')) } }),
+      handle: async (request) => {
+        const found = await ports.versions(coveredTenant(request, 'editor'));
+        const answer: TenantConfigVersionsAnswer = {
+          versions: found.map(({ version, atMs, config }) => ({
+            version,
+            atMs,
+            by: config.by,
+            rules: Object.keys(config.rules).sort(),
+            alertmanager: config.alertmanager !== undefined,
+            scrape: config.scrape !== undefined,
+          })),
+        };
+        return { json: answer };
+      },
     },
     {
       ...base,
