@@ -2,6 +2,7 @@
  * Alerting of all tenants: opens each one's log on first use and keeps a bad configuration of one from touching any
  * other, or from replacing that tenant's own last good one.
  */
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { VigieError } from '../lib/errors.ts';
@@ -39,6 +40,8 @@ export interface TenantConfig {
   readonly yaml: string;
   /** From the operator's own files: may name files of the server and reach internal addresses. */
   readonly readFiles?: ConfigPorts['readFiles'];
+  /** May reach internal addresses; default: whether files may be named. */
+  readonly trusted?: boolean;
 }
 
 export class AlertingService {
@@ -77,7 +80,7 @@ export class AlertingService {
       logger.error('the alerting configuration of a tenant does not load', { tenant, error: (error as Error).message });
       config = this.check({ yaml: EMPTY_CONFIG });
     }
-    this.#trusted.set(tenant, initial?.readFiles !== undefined);
+    this.#trusted.set(tenant, initial?.trusted ?? initial?.readFiles !== undefined);
     const state = await openStateLog(path.join(folder, tenant, 'state.log'), clock);
     if (state.cutBytes > 0) logger.warn('cut a torn end off the alerting state', { tenant, bytes: state.cutBytes });
     const send = (): SendPorts => this.#options.ports(tenant, this.#trusted.get(tenant) ?? false);
@@ -105,7 +108,7 @@ export class AlertingService {
   async configure(tenant: TenantId, config: TenantConfig): Promise<void> {
     const checked = this.check(config);
     const alerting = await this.tenant(tenant);
-    this.#trusted.set(tenant, config.readFiles !== undefined);
+    this.#trusted.set(tenant, config.trusted ?? config.readFiles !== undefined);
     this.#problems.delete(tenant);
     await alerting.reload(checked);
   }
@@ -117,6 +120,16 @@ export class AlertingService {
 
   async accept(tenant: TenantId, alerts: readonly PostableAlert[]): Promise<AcceptResult> {
     return (await this.tenant(tenant)).accept(alerts);
+  }
+
+  /** Ends a tenant's alerting and removes its state from the disk. */
+  async remove(tenant: TenantId): Promise<void> {
+    const found = this.#tenants.get(tenant);
+    this.#tenants.delete(tenant);
+    this.#trusted.delete(tenant);
+    this.#problems.delete(tenant);
+    if (found) await (await found).close();
+    await rm(path.join(this.#options.folder, tenant), { recursive: true, force: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -98,6 +98,9 @@ export const optionsSchema = z.strictObject({
   web_config_file: z.string().optional(),
   packs: z.array(z.string()).default(['host', 'api', 'vigie']),
   scrape_host: z.boolean().default(true),
+  /** Who owns the telemetry of this host and of Vigie; absent: the default tenant in dev, `platform` elsewhere. */
+  host_tenant: tenant.optional(),
+  evaluation_interval: duration.prefault('1m'),
   demo: z.boolean().default(false),
   trusted_proxies: z.array(z.string()).default([]),
   allowed_internal_addresses: z.array(z.string()).default([]),

@@ -120,6 +120,11 @@ export class Telemetry {
     await this.#service(tenant, true).reload(config);
   }
 
+  /** Throws `bad_config` when a tenant's scrape configuration is not right. */
+  checkTenant(tenant: TenantId, text: string): void {
+    parsePrometheusConfig(`scrape.yml of tenant ${tenant}`, text, { noFiles: true });
+  }
+
   async removeTenant(tenant: TenantId): Promise<void> {
     await this.#services.get(tenant)?.[Symbol.asyncDispose]();
     this.#services.delete(tenant);
