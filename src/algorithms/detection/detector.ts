@@ -3,7 +3,7 @@
  * (innovation, short mean, drift, range novelty, difference, flat line, spread) become tail surprise and are added with
  * fixed weights. O(1) per point and a fixed number of bytes. It neither labels causes nor looks at other series.
  */
-import { TAIL_SIZE, tailLearn, tailSurprise } from './tail.ts';
+import { TAIL_EXCESS, TAIL_QUANTILE, TAIL_SIZE, tailLearn, tailSurprise } from './tail.ts';
 
 const DAY_SECONDS = 86_400;
 const WEEK_SECONDS = 7 * DAY_SECONDS;
@@ -93,6 +93,10 @@ export interface Detector {
   state(): DetectorState;
   /** Surprise of each member at the last point, in powers of ten. */
   readonly members: Float64Array;
+  /** What was expected of the last point before it was learned: expected, lower, upper. NaN before the second point. */
+  readonly band: Float64Array;
+  /** Changes what `alert` may cost, in false alerts per series and week. */
+  setBudget(falseAlertsPerWeek: number): void;
 }
 
 const modulo = (a: number, b: number): number => ((a % b) + b) % b;
@@ -108,11 +112,12 @@ function alertLevel(falseAlertsPerWeek: number): number {
 
 class StreamingDetector implements Detector {
   readonly members = new Float64Array(MEMBERS);
+  readonly band = new Float64Array(3).fill(Number.NaN);
   readonly #options: DetectorOptions;
   readonly #a: Float64Array;
   /** Day: mean, absolute residual, count per bin; then week: mean, count per bin. */
   readonly #profile: Float64Array;
-  readonly #alertAt: number;
+  #alertAt: number;
   readonly #result: Detection = { score: 0, alertScore: 0, alert: false };
 
   constructor(options: DetectorOptions, state?: DetectorState) {
@@ -136,6 +141,10 @@ class StreamingDetector implements Detector {
       numbers: Array.from(this.#a, (x) => (Number.isFinite(x) ? x : null)),
       profile: Array.from(this.#profile),
     };
+  }
+
+  setBudget(falseAlertsPerWeek: number): void {
+    this.#alertAt = alertLevel(falseAlertsPerWeek);
   }
 
   update(tSeconds: number, value: number | null): Detection {
@@ -197,6 +206,11 @@ class StreamingDetector implements Detector {
     const binScale = (p[d + 1]! * dayCount + scale * 6) / (dayCount + 6);
     const local = Math.max(0.5 * scale + 0.5 * binScale, floor);
     const r = Math.min(RATIO_MAX, Math.abs(innovation) / local);
+    // The tail of past ratios says how far from the expected value about one point in some hundred lies.
+    const reach = Math.min(LEARNED_MAX, Math.max(2, a[TAILS + TAIL_QUANTILE]! + 2 * a[TAILS + TAIL_EXCESS]!)) * local;
+    this.band[0] = v - innovation;
+    this.band[1] = v - innovation - reach;
+    this.band[2] = v - innovation + reach;
     const seasonal = v - daySeason - seasonalWeek;
 
     // Members.

@@ -10,6 +10,9 @@ const N = 0;
 const MEAN = 1;
 const U = 2;
 const EXCESS_MEAN = 3;
+/** Offsets within a tail: the tracked quantile, and the mean excess above it. */
+export const TAIL_QUANTILE = U;
+export const TAIL_EXCESS = EXCESS_MEAN;
 const EXCESS_SQUARE = 4;
 
 /** Share of values above the tracked quantile. */
