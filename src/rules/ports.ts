@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { SelfMetrics } from '../lib/self-metrics.ts';
 import type { AlertTransition, PostableAlert, RuleAlertState, RuleHealth } from '../model/alert.ts';
+import type { NativeHistogram } from '../model/histogram.ts';
 import type { Labels } from '../model/labels.ts';
 import type { TenantId } from '../model/tenant.ts';
 import type { QueryLimits } from '../promql/context.ts';
@@ -90,6 +91,7 @@ export interface RuleServiceOptions {
 export interface RuleSample {
   readonly labels: Labels;
   readonly value: number;
+  readonly histogram?: NativeHistogram;
 }
 
 /** Evaluates expressions of rules faster than the engine would, with the same answers. */

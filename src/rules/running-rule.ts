@@ -1,0 +1,170 @@
+/** One rule as it runs: what it answered last, its health, its alerts, and the series it wrote in the last evaluation. */
+import { messageOf, VigieError } from '../lib/errors.ts';
+import type { RuleHealth } from '../model/alert.ts';
+import { Labels, METRIC_NAME } from '../model/labels.ts';
+import type { Sample } from '../model/sample.ts';
+import type { QueryEngine, QueryOptions } from '../promql/engine.ts';
+import type { SampleSource } from '../promql/source.ts';
+import { AlertingState, type StateChange } from './alert-state.ts';
+import { AlertTemplates } from './alert-templates.ts';
+import { CountingSource, missingSelectors } from './missing-data.ts';
+import type { RuleEvaluator, RuleSample, RuleTemplates, RuleView } from './ports.ts';
+import type { RuleSpec } from './rule-file.ts';
+
+/** Evaluations for which a firing alert of an earlier run is held although its series is not seen yet. */
+export const RESTORE_EVALUATIONS = 2;
+
+export interface RuleInput {
+  readonly engine: QueryEngine;
+  readonly source: SampleSource;
+  readonly evaluator: RuleEvaluator | undefined;
+  readonly query: QueryOptions;
+  readonly timeMs: number;
+  readonly queryOffsetMs: number;
+  readonly limit: number;
+}
+
+/** What an evaluation wants written, before staleness markers. */
+export interface RuleOutput {
+  readonly samples: readonly Sample[];
+  readonly changes: readonly StateChange[];
+}
+
+export class RunningRule {
+  readonly spec: RuleSpec;
+  readonly alerts: AlertingState | undefined;
+  readonly #templates: AlertTemplates | undefined;
+  /** Are ALERTS series written yet? Not before `for` state is restored. */
+  restored: boolean;
+  /** Evaluations left in which alerts of an earlier run are held. */
+  holdEvaluations = 0;
+  health: RuleHealth = 'unknown';
+  lastError = '';
+  missing: readonly string[] = [];
+  evaluationSeconds = 0;
+  lastEvaluationMs = 0;
+  /** Labels of the series written by the last good evaluation. */
+  written: readonly Labels[] = [];
+  /** Sample labels -> labels as recorded. */
+  #recorded = new Map<Labels, Labels>();
+
+  constructor(spec: RuleSpec, templates: RuleTemplates, restored: boolean, onTemplateError: (error: unknown) => void) {
+    this.spec = spec;
+    this.restored = restored;
+    if (spec.kind === 'alerting') {
+      this.alerts = new AlertingState();
+      this.#templates = new AlertTemplates(spec, templates, onTemplateError);
+    }
+  }
+
+  /** Evaluates and moves the alerts on. Throws what makes the rule fail; its state is then as before. */
+  async evaluate(input: RuleInput): Promise<RuleOutput> {
+    const atMs = input.timeMs - input.queryOffsetMs;
+    const samples = input.evaluator?.evaluate(this.spec, atMs) ?? (await this.#query(input, atMs));
+    if (!this.alerts) return { samples: this.#record(samples, atMs, input.limit), changes: [] };
+    const made = this.#templates!.candidates(samples, input.timeMs);
+    const candidates = made instanceof Promise ? await made : made;
+    const hold = this.holdEvaluations > 0 || (this.spec.keepWithoutData && this.missing.length > 0);
+    const changes = this.alerts.step(candidates, {
+      timeMs: input.timeMs,
+      forMs: this.spec.forMs,
+      keepFiringForMs: this.spec.keepFiringForMs,
+      limit: input.limit,
+      hold,
+    });
+    if (this.holdEvaluations > 0) this.holdEvaluations--;
+    return { samples: this.restored ? this.alerts.samples(this.spec, atMs) : [], changes };
+  }
+
+  async #query(input: RuleInput, atMs: number): Promise<readonly RuleSample[]> {
+    const source = new CountingSource(input.source);
+    const { value } = await input.engine.instant(source, this.spec.expr, atMs, {
+      ...input.query,
+      text: this.spec.text,
+    });
+    if (value.type === 'scalar') {
+      this.missing = [];
+      return [{ labels: Labels.EMPTY, value: value.value }];
+    }
+    if (value.type !== 'vector') throw new VigieError('execution', 'rule result is not a vector or scalar');
+    this.missing =
+      value.samples.length > 0
+        ? []
+        : missingSelectors(
+            this.spec.expr,
+            (s) => s.name === 'ALERTS' || s.name === 'ALERTS_FOR_STATE' || source.has(s),
+          );
+    return value.samples;
+  }
+
+  #record(samples: readonly RuleSample[], atMs: number, limit: number): Sample[] {
+    const { name, labels } = this.spec;
+    const next = new Map<Labels, Labels>();
+    const seen = new Set<string>();
+    const out: Sample[] = [];
+    for (const s of samples) {
+      const to = this.#recorded.get(s.labels) ?? s.labels.with(METRIC_NAME, name).merge(labels);
+      next.set(s.labels, to);
+      if (seen.has(to.key))
+        throw new VigieError('execution', 'vector contains metrics with the same labelset after applying rule labels');
+      seen.add(to.key);
+      out.push({ labels: to, timestampMs: atMs, value: s.value, ...(s.histogram && { histogram: s.histogram }) });
+    }
+    if (limit > 0 && out.length > limit)
+      throw new VigieError('execution', `exceeded limit of ${limit} with ${out.length} series`);
+    this.#recorded = next;
+    return out;
+  }
+
+  /** Stale markers for series of the last evaluation that are not among `samples`. */
+  stale(samples: readonly Sample[], atMs: number): Sample[] {
+    const { written } = this;
+    if (written.length === 0) return [];
+    let same = written.length === samples.length;
+    for (let i = 0; same && i < written.length; i++) same = written[i] === samples[i]!.labels;
+    if (same) return [];
+    const now = new Set(samples.map((s) => s.labels.key));
+    return written
+      .filter((l) => !now.has(l.key))
+      .map((labels) => ({ labels, timestampMs: atMs, value: 0, stale: true }));
+  }
+
+  failed(error: unknown): void {
+    this.health = 'err';
+    this.lastError = messageOf(error);
+  }
+
+  succeeded(): void {
+    this.health = this.missing.length > 0 ? 'unknown' : 'ok';
+    this.lastError = '';
+  }
+
+  view(): RuleView {
+    const { spec } = this;
+    return {
+      kind: spec.kind,
+      name: spec.name,
+      query: spec.query,
+      labels: spec.labels,
+      annotations: spec.annotations,
+      forMs: spec.forMs,
+      keepFiringForMs: spec.keepFiringForMs,
+      health: this.health,
+      lastError: this.lastError,
+      missing: this.missing,
+      state: this.alerts?.state ?? 'inactive',
+      alerts:
+        this.alerts?.list().map((a) => ({
+          labels: a.labels,
+          annotations: a.annotations,
+          state: a.state,
+          activeAtMs: a.activeAtMs,
+          ...(a.firedAtMs > 0 && { firedAtMs: a.firedAtMs }),
+          ...(a.keepFiringSinceMs > 0 && { keepFiringSinceMs: a.keepFiringSinceMs }),
+          value: a.value,
+        })) ?? [],
+      evaluationSeconds: this.evaluationSeconds,
+      lastEvaluationMs: this.lastEvaluationMs,
+    };
+  }
+}
