@@ -38,11 +38,24 @@ export interface Pipe extends At {
   readonly commands: readonly Command[];
 }
 
+export interface Branch extends At {
+  readonly kind: 'if' | 'with' | 'range';
+  readonly pipe: Pipe;
+  readonly body: List;
+  readonly otherwise?: List;
+}
+
+export interface TemplateCall extends At {
+  readonly kind: 'template';
+  readonly name: string;
+  readonly pipe: Pipe | undefined;
+}
+
 export type Node =
   | (At & { readonly kind: 'text'; readonly text: string })
   | (At & { readonly kind: 'action'; readonly pipe: Pipe })
-  | (At & { readonly kind: 'if' | 'with' | 'range'; readonly pipe: Pipe; readonly body: List; readonly otherwise?: List })
-  | (At & { readonly kind: 'template'; readonly name: string; readonly pipe: Pipe | undefined })
+  | Branch
+  | TemplateCall
   | (At & { readonly kind: 'break' })
   | (At & { readonly kind: 'continue' });
 
@@ -58,8 +71,7 @@ export interface Tree {
 
 /** As the node would be written. */
 export function nodeText(node: Operand | Command | Node): string {
-  if ('args' in node)
-    return node.args.map((a) => (a.kind === 'pipe' ? `(${nodeText(a)})` : nodeText(a))).join(' ');
+  if ('args' in node) return node.args.map((a) => (a.kind === 'pipe' ? `(${nodeText(a)})` : nodeText(a))).join(' ');
   switch (node.kind) {
     case 'identifier':
       return node.name;

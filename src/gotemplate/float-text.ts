@@ -25,7 +25,9 @@ export function formatFloat(value: number, verb: string, precision: number): str
   const shortest = precision < 0;
   let d = shortest ? shortestDecimal(abs) : exactDecimal(abs);
   let prec = precision;
-  if (shortest) prec = lower === 'e' ? d.digits.length - 1 : lower === 'f' ? Math.max(d.digits.length - d.point, 0) : d.digits.length;
+  if (shortest)
+    prec =
+      lower === 'e' ? d.digits.length - 1 : lower === 'f' ? Math.max(d.digits.length - d.point, 0) : d.digits.length;
   else if (lower === 'e') d = round(d, prec + 1);
   else if (lower === 'f') d = round(d, d.point + prec);
   else {

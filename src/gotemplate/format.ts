@@ -4,7 +4,7 @@
  */
 import { formatFloat } from './float-text.ts';
 import { isPrintable, quoteGo } from './quote.ts';
-import { basicOf, GoFunction, GoMap, GoScalar, GoSlice, GoStruct, type GoValue, typeName } from './value.ts';
+import { basicOf, GoFunction, GoMap, GoSlice, GoStruct, type GoValue, typeName } from './value.ts';
 
 /** Widths and precisions past this are refused as Go refuses them. */
 const WIDTH_MAX = 1_000_000;
@@ -204,7 +204,14 @@ function printArg(arg: GoValue, verb: string, flags: Flags): string {
 
 function print(v: GoValue, verb: string, flags: Flags, depth: number, methods: boolean): string {
   if (depth > PRINT_DEPTH_MAX) return '...';
-  if (methods && typeof v === 'object' && !(v instanceof GoFunction) && v.text && !flags.sharpV && 'vsxXq'.includes(verb))
+  if (
+    methods &&
+    typeof v === 'object' &&
+    !(v instanceof GoFunction) &&
+    v.text &&
+    !flags.sharpV &&
+    'vsxXq'.includes(verb)
+  )
     return formatString((v.text as (self: unknown) => string)(v), verb, flags) ?? '';
   const basic = basicOf(v);
   switch (typeof basic) {
@@ -367,7 +374,8 @@ function formatNumber(v: number, verb: string, flags: Flags): string | undefined
   const plus = flags.plus || flags.plusV;
   const shown = sign === '-' ? '-' : plus ? '+' : flags.space ? ' ' : '';
   // an infinity keeps its sign with %v and %+v only
-  const lead = text === 'Inf' && sign === '+' && !flags.space ? '+' : text === 'NaN' && !plus && !flags.space ? '' : shown;
+  const lead =
+    text === 'Inf' && sign === '+' && !flags.space ? '+' : text === 'NaN' && !plus && !flags.space ? '' : shown;
   if (flags.zero && !flags.minus && flags.width !== undefined && !special)
     return lead + text.padStart(flags.width - lead.length, '0');
   return pad(lead + text, { ...flags, zero: false });
@@ -383,6 +391,7 @@ function withPoint(text: string, verb: string, precision: number): string {
   const point = body.includes('.');
   const significant = body.replace('.', '').replace(/^0+/, '').length;
   if (!point) body += '.';
-  if (wanted > significant) body += '0'.repeat(wanted - Math.max(significant, body.startsWith('0.') && significant === 0 ? 1 : 0));
+  if (wanted > significant)
+    body += '0'.repeat(wanted - Math.max(significant, body.startsWith('0.') && significant === 0 ? 1 : 0));
   return body + tail;
 }

@@ -38,22 +38,12 @@ export interface Token {
   readonly spaced: boolean;
 }
 
-const KEYWORDS = new Set([
-  'block',
-  'break',
-  'continue',
-  'define',
-  'else',
-  'end',
-  'if',
-  'range',
-  'template',
-  'with',
-]);
+const KEYWORDS = new Set(['block', 'break', 'continue', 'define', 'else', 'end', 'if', 'range', 'template', 'with']);
 const SPACE = ' \t\r\n';
 const WORD = /[\p{L}\p{Nd}_]/u;
 const AFTER_WORD = ' \t\r\n.,|:)(';
-const NUMBER = /^[+-]?(?:0[xX][0-9a-fA-F_]*\.?[0-9a-fA-F_]*(?:[pP][+-]?[0-9_]*)?|0[oO][0-7_]*|0[bB][01_]*|[0-9_]*\.?[0-9_]*(?:[eE][+-]?[0-9_]*)?)i?/;
+const NUMBER =
+  /^[+-]?(?:0[xX][0-9a-fA-F_]*\.?[0-9a-fA-F_]*(?:[pP][+-]?[0-9_]*)?|0[oO][0-7_]*|0[bB][01_]*|[0-9_]*\.?[0-9_]*(?:[eE][+-]?[0-9_]*)?)i?/;
 
 export function tokenize(source: string): readonly Token[] {
   return new Lexer(source).run();
@@ -93,7 +83,8 @@ class Lexer {
         if (close < 0) return this.#fail('unclosed comment', afterMark);
         const after = close + 2;
         trimNext = isSpace(s[after]) && s.startsWith('-}}', after + 1);
-        if (!trimNext && !s.startsWith('}}', after)) return this.#fail('comment ends before closing delimiter', afterMark);
+        if (!trimNext && !s.startsWith('}}', after))
+          return this.#fail('comment ends before closing delimiter', afterMark);
         this.#at = after + (trimNext ? 4 : 2);
         continue;
       }

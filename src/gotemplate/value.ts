@@ -59,6 +59,8 @@ interface NamedOptions<T> {
 export class GoSlice {
   readonly kind = 'slice';
   readonly items: readonly GoValue[];
+  /** Differs from an empty slice only for `eq` with nil and in JSON. */
+  readonly isNil: boolean;
   readonly goType: string;
   readonly underlying: string;
   readonly methods: Methods<GoSlice> | undefined;
@@ -71,6 +73,7 @@ export class GoSlice {
   ) {
     this.items = items;
     this.underlying = `[]${elemType}`;
+    this.isNil = options.isNil ?? false;
     this.goType = options.goType ?? this.underlying;
     this.methods = options.methods;
     this.text = options.text;
@@ -96,6 +99,7 @@ export type GoKey = string | bigint | number | boolean;
 export class GoMap {
   readonly kind = 'map';
   readonly entries: ReadonlyMap<GoKey, GoValue>;
+  readonly isNil: boolean;
   readonly keyType: string;
   readonly elemType: string;
   readonly goType: string;
@@ -106,9 +110,10 @@ export class GoMap {
   constructor(
     entries: ReadonlyMap<GoKey, GoValue>,
     elemType = 'interface {}',
-    options: NamedOptions<GoMap> & { readonly keyType?: string } = {},
+    options: NamedOptions<GoMap> & { readonly keyType?: string; readonly isNil?: boolean } = {},
   ) {
     this.entries = entries;
+    this.isNil = options.isNil ?? false;
     this.elemType = elemType;
     this.keyType = options.keyType ?? 'string';
     this.underlying = `map[${this.keyType}]${elemType}`;
@@ -132,18 +137,23 @@ export class GoStruct {
   readonly text: ((self: GoStruct) => string) | undefined;
   /** What the struct stands for, for methods (a time, for instance). */
   readonly host: unknown;
-  /** Types of the fields where a value alone does not tell: for %#v of nil. */
+  /** Names of the fields in JSON where they differ. */
+  readonly jsonNames: Readonly<Record<string, string>>;
 
   constructor(
     goType: string,
     fields: ReadonlyMap<string, GoValue> | Readonly<Record<string, GoValue>>,
-    options: Omit<NamedOptions<GoStruct>, 'goType'> & { readonly host?: unknown } = {},
+    options: Omit<NamedOptions<GoStruct>, 'goType'> & {
+      readonly host?: unknown;
+      readonly jsonNames?: Readonly<Record<string, string>>;
+    } = {},
   ) {
     this.goType = goType;
     this.fields = fields instanceof Map ? fields : new Map(Object.entries(fields));
     this.methods = options.methods;
     this.text = options.text;
     this.host = options.host;
+    this.jsonNames = options.jsonNames ?? {};
   }
 }
 
