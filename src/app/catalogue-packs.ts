@@ -35,7 +35,8 @@ export class CataloguePacks {
   get catalogue(): Catalogue {
     if (!this.#loaded) {
       const loaded = loadCatalogue(templatesFolder(), this.#i.options().packs);
-      for (const p of loaded.problems) this.#i.logger.error('a pack of the catalogue does not load and is left out', { ...p });
+      for (const p of loaded.problems)
+        this.#i.logger.error('a pack of the catalogue does not load and is left out', { ...p });
       this.#loaded = loaded;
     }
     return this.#loaded;
@@ -48,7 +49,13 @@ export class CataloguePacks {
   rules(tenant: TenantId): readonly SourceFile[] {
     if (!this.#has(tenant)) return [];
     this.#rules ??= this.catalogue.packs.flatMap((pack) =>
-      [...pack.rules].map(([file, rules]): SourceFile => ({ name: `catalogue/${path.basename(file)}`, text: stringify(rules), source: 'catalogue' })),
+      [...pack.rules].map(
+        ([file, rules]): SourceFile => ({
+          name: `catalogue/${path.basename(file)}`,
+          text: stringify(rules),
+          source: 'catalogue',
+        }),
+      ),
     );
     return this.#rules;
   }

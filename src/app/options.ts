@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { catalogueConfigSchema } from '../catalogue/config.ts';
 import { messageOf, VigieError } from '../lib/errors.ts';
 import { LOG_LEVELS } from '../lib/logger.ts';
 import { parseDuration } from '../model/duration.ts';
@@ -124,6 +125,8 @@ export const optionsSchema = z.strictObject({
     .string()
     .regex(/^rediss?:\/\//, 'want redis://...')
     .optional(),
+  /** Packs, their tuning, tenants and receivers: what `render`, `check`, `diff` and `apply` work from. */
+  catalogue: catalogueConfigSchema.prefault({}),
   ...featureSections,
 });
 
@@ -270,5 +273,6 @@ function withResolvedPaths(options: Options, file: string | undefined): Options 
     alertmanager_config: resolve(options.alertmanager_config),
     web_config_file: resolve(options.web_config_file),
     rules: options.rules.map((r) => path.resolve(base, r)),
+    catalogue: { ...options.catalogue, folders: options.catalogue.folders.map((f) => path.resolve(base, f)) },
   };
 }

@@ -58,7 +58,11 @@ export class Overview {
 
   constructor(input: OverviewInput) {
     this.#i = input;
-    const active = input.metrics.gauge('vigie_feature_active', 'Whether a configured feature runs (1) or is not part of this release (0).', ['feature']);
+    const active = input.metrics.gauge(
+      'vigie_feature_active',
+      'Whether a configured feature runs (1) or is not part of this release (0).',
+      ['feature'],
+    );
     input.metrics.onCollect(() => {
       for (const f of this.features()) if (f.state !== 'off') active.labels(f.id).set(f.state === 'active' ? 1 : 0);
     });
@@ -87,7 +91,11 @@ export class Overview {
       if (!wanted) return { id, state: 'off', detail: '' };
       return this.#i.active.has(id)
         ? { id, state: 'active', detail: '' }
-        : { id, state: 'configured_inactive', detail: `${id} is configured, and its feature is not part of this release` };
+        : {
+            id,
+            state: 'configured_inactive',
+            detail: `${id} is configured, and its feature is not part of this release`,
+          };
     };
     const written = (section: string): boolean => configuredSections.has(section);
     return [
@@ -121,7 +129,9 @@ export class Overview {
         check: async () => {
           let failing = 0;
           for (const t of directory.list()) failing += rules(t.id).rulesFailing;
-          return failing === 0 ? { detail: '' } : { detail: `${failing} rules fail; the rules page names them`, degraded: true };
+          return failing === 0
+            ? { detail: '' }
+            : { detail: `${failing} rules fail; the rules page names them`, degraded: true };
         },
       },
       {
@@ -130,7 +140,12 @@ export class Overview {
         check: async () => {
           const s = await statfs(dataDir);
           const share = s.bavail / s.blocks;
-          return share > 0.05 ? { detail: '' } : { detail: `the disk of the data folder has ${(share * 100).toFixed(1)} % left; free space or lower the retention`, degraded: true };
+          return share > 0.05
+            ? { detail: '' }
+            : {
+                detail: `the disk of the data folder has ${(share * 100).toFixed(1)} % left; free space or lower the retention`,
+                degraded: true,
+              };
         },
       },
     ];
@@ -144,7 +159,12 @@ export class Overview {
         timer = this.#i.clock.setTimer(() => reject(new Error(`no answer within ${PROBE_MS_MAX} ms`)), PROBE_MS_MAX);
       });
       const { detail, degraded, version } = await Promise.race([probe.check(), late]);
-      return { ...base, state: detail === '' ? 'ok' : degraded ? 'degraded' : 'down', detail, ...(version === undefined ? {} : { version }) };
+      return {
+        ...base,
+        state: detail === '' ? 'ok' : degraded ? 'degraded' : 'down',
+        detail,
+        ...(version === undefined ? {} : { version }),
+      };
     } catch (error) {
       return { ...base, state: 'down', detail: messageOf(error) };
     } finally {
@@ -208,7 +228,10 @@ export class Overview {
       targets,
       storage: {
         bytes: stats.diskBytes,
-        retentionMs: i.directory.get(tenant)?.limits.retention_seconds !== undefined ? i.directory.limits(tenant).retention_seconds! * 1000 : options.retention,
+        retentionMs:
+          i.directory.get(tenant)?.limits.retention_seconds !== undefined
+            ? i.directory.limits(tenant).retention_seconds! * 1000
+            : options.retention,
         ...(disk ? { diskFreeBytes: disk.bavail * disk.bsize } : {}),
       },
       notifications: {
@@ -235,7 +258,10 @@ export class Overview {
     const steps = [
       { id: 'target', done: i.pools(tenant).some((p) => !['host', 'vigie'].includes(p.name)) },
       { id: 'receiver', done: [...alerting.config.receivers.values()].some((r) => r.integrations.length > 0) },
-      { id: 'tenant', done: i.directory.list().some((t) => t.id !== PLATFORM_TENANT && t.id !== options.tenant && !t.demo) },
+      {
+        id: 'tenant',
+        done: i.directory.list().some((t) => t.id !== PLATFORM_TENANT && t.id !== options.tenant && !t.demo),
+      },
       { id: 'key', done: i.keyCount() > 0 },
     ] as const;
     const { enabled, switchable } = i.demo();

@@ -65,7 +65,11 @@ export class Queries {
   /** One instant vector of a tenant, for features of this process. Scalars become one sample without labels. */
   async vector(tenant: TenantId, expr: string, atMs: number, signal?: AbortSignal): Promise<readonly VectorSample[]> {
     const { value } = await this.gate.run(tenant, signal, () =>
-      this.engine.instant(this.reader(tenant), expr, atMs, { limits: this.limits(tenant), text: expr, ...(signal ? { signal } : {}) }),
+      this.engine.instant(this.reader(tenant), expr, atMs, {
+        limits: this.limits(tenant),
+        text: expr,
+        ...(signal ? { signal } : {}),
+      }),
     );
     return asVector(value, expr);
   }
@@ -74,7 +78,10 @@ export class Queries {
   async live(context: RequestContext, expr: string, atMs: number): Promise<NonNullable<LiveQueryData['result']>> {
     const parsed = injectMatchers(this.engine.parse(expr), viewMatchers(context));
     const { value } = await this.gate.run(context.tenant, undefined, () =>
-      this.engine.instant(this.reader(context.tenant), parsed, atMs, { limits: this.limits(context.tenant), text: expr }),
+      this.engine.instant(this.reader(context.tenant), parsed, atMs, {
+        limits: this.limits(context.tenant),
+        text: expr,
+      }),
     );
     return asVector(value, expr)
       .filter((s) => !s.histogram)

@@ -1,6 +1,7 @@
 /** Finished queries of each tenant, newest first, bounded; in memory only. */
-import type { FinishedQuery } from '../http/prometheus/query.ts';
+
 import type { QueryLogAnswer } from '../http/contract/insight.ts';
+import type { FinishedQuery } from '../http/prometheus/query.ts';
 import type { TenantId } from '../model/tenant.ts';
 
 /** Queries remembered per tenant, and characters of each. */

@@ -6,7 +6,8 @@ export const RULE_STATE: CollectionSpec = { name: 'rule_state' };
 const ID = 'alerts';
 
 export function ruleState(documents: DocumentStore): RuleStateStore {
-  const of = (tenant: Parameters<RuleStateStore['load']>[0]) => documents.collection<{ text: string }>(tenant, RULE_STATE);
+  const of = (tenant: Parameters<RuleStateStore['load']>[0]) =>
+    documents.collection<{ text: string }>(tenant, RULE_STATE);
   return {
     load: async (tenant) => (await of(tenant).get(ID))?.body.text,
     save: async (tenant, text) => void (await of(tenant).put(ID, { text })),

@@ -28,6 +28,7 @@ export async function run(input: RunInput): Promise<number> {
   try {
     running = await setup({
       resolved,
+      resolve: input.resolve,
       version: input.version,
       pid: input.process.pid,
       clock: systemClock,

@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { SelfMetrics } from '../lib/self-metrics.ts';
 import type { TenantId } from '../model/tenant.ts';
+import { compileMatcher } from '../regex/matcher.ts';
 import type { Cache } from '../store/cache.ts';
 import type { DocumentStore } from '../store/documents.ts';
 import { MemoryCache } from '../store/embedded/cache/memory-cache.ts';
@@ -13,7 +14,6 @@ import type { MetricsQuota, MetricsStore } from '../store/metrics.ts';
 import type { Cleanups } from './cleanups.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { Options } from './options.ts';
-import { compileMatcher } from '../regex/matcher.ts';
 
 export interface StoreInput {
   readonly options: Options;

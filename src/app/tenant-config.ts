@@ -6,8 +6,8 @@
  */
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { VigieError, messageOf } from '../lib/errors.ts';
 import type { Clock } from '../lib/clock.ts';
+import { messageOf, VigieError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { type TenantId, tenantId } from '../model/tenant.ts';
 import type { CollectionSpec, DocumentStore } from '../store/documents.ts';
@@ -57,7 +57,12 @@ export interface SourceFile {
 /** Everything a tenant should run. */
 export interface EffectiveConfig {
   readonly rules: readonly SourceFile[];
-  readonly alertmanager?: { readonly yaml: string; readonly trusted: boolean; readonly baseDir?: string; readonly templates?: Readonly<Record<string, string>> };
+  readonly alertmanager?: {
+    readonly yaml: string;
+    readonly trusted: boolean;
+    readonly baseDir?: string;
+    readonly templates?: Readonly<Record<string, string>>;
+  };
   readonly scrape?: string;
 }
 
@@ -89,7 +94,9 @@ export class TenantConfigs {
   fileTenants(): readonly TenantId[] {
     const folder = this.#folder();
     if (!folder || !existsSync(folder)) return [];
-    return readdirSync(folder, { withFileTypes: true }).filter((e) => e.isDirectory()).map((e) => tenantId(e.name));
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((e) => e.isDirectory())
+      .map((e) => tenantId(e.name));
   }
 
   problem(tenant: TenantId): string {
@@ -113,13 +120,19 @@ export class TenantConfigs {
       await this.#remember(tenant, files);
     } catch (error) {
       problem = messageOf(error);
-      this.#p.logger.error('the configuration of a tenant does not load; its last good one stays', { tenant, error: problem });
+      this.#p.logger.error('the configuration of a tenant does not load; its last good one stays', {
+        tenant,
+        error: problem,
+      });
       const good = await this.#p.documents.collection<EffectiveConfig>(tenant, TENANT_CONFIG).get(LAST_GOOD);
       if (good) {
         // the catalogue travels with the program and is never the broken part
         const last = { ...good.body, rules: [...this.#p.catalogue(tenant), ...good.body.rules] };
         await this.#p.apply(tenant, merged(last, stored)).catch((e: unknown) => {
-          this.#p.logger.error('the last good configuration of a tenant does not load either', { tenant, error: messageOf(e) });
+          this.#p.logger.error('the last good configuration of a tenant does not load either', {
+            tenant,
+            error: messageOf(e),
+          });
         });
       } else {
         await this.#p
@@ -164,7 +177,10 @@ export class TenantConfigs {
     return this.#inTurn(tenant, async () => {
       const before = await this.#stored(tenant);
       if (expectVersion !== undefined && (before?.version ?? 0) !== expectVersion)
-        throw new VigieError('conflict', `the configuration of ${tenant} has version ${before?.version ?? 0}, expected ${expectVersion}`);
+        throw new VigieError(
+          'conflict',
+          `the configuration of ${tenant} has version ${before?.version ?? 0}, expected ${expectVersion}`,
+        );
       await this.#store(tenant, changed(before?.body, change, by), before?.version);
       return this.get(tenant);
     });
@@ -183,7 +199,9 @@ export class TenantConfigs {
   }
 
   /** Newest first. */
-  async versions(tenant: TenantId): Promise<readonly { readonly version: number; readonly atMs: number; readonly config: StoredConfig }[]> {
+  async versions(
+    tenant: TenantId,
+  ): Promise<readonly { readonly version: number; readonly atMs: number; readonly config: StoredConfig }[]> {
     const page = await this.#p.documents
       .collection<StoredConfig & { version: number }>(tenant, TENANT_CONFIG_VERSIONS)
       .list({ orderBy: { field: 'version', direction: 'desc' }, limit: CONFIG_VERSIONS_MAX });
@@ -234,7 +252,11 @@ export class TenantConfigs {
         for (const file of matches) rules.push({ name: file, text: read(file), source: 'file' });
       }
       if (options.alertmanager_config !== undefined)
-        alertmanager = { yaml: read(options.alertmanager_config), trusted: true, baseDir: path.dirname(options.alertmanager_config) };
+        alertmanager = {
+          yaml: read(options.alertmanager_config),
+          trusted: true,
+          baseDir: path.dirname(options.alertmanager_config),
+        };
     }
     const folder = this.#folder();
     if (folder) {
@@ -287,12 +309,17 @@ function changed(before: StoredConfig | undefined, change: ConfigChange, by: str
   const rules: Record<string, string> = { ...before?.rules };
   for (const [name, text] of Object.entries(change.rules ?? {})) {
     if (!RULE_FILE_NAME.test(name))
-      throw new VigieError('bad_data', `rule file name ${JSON.stringify(name.slice(0, 100))}: want letters, digits, _ . - and at most 128 of them`);
+      throw new VigieError(
+        'bad_data',
+        `rule file name ${JSON.stringify(name.slice(0, 100))}: want letters, digits, _ . - and at most 128 of them`,
+      );
     if (text === null) delete rules[name];
     else rules[name] = text;
   }
-  if (Object.keys(rules).length > RULE_FILES_MAX) throw new VigieError('quota', `at most ${RULE_FILES_MAX} rule files per tenant`);
-  const pick = <T>(next: T | null | undefined, old: T | undefined): T | undefined => (next === null ? undefined : (next ?? old));
+  if (Object.keys(rules).length > RULE_FILES_MAX)
+    throw new VigieError('quota', `at most ${RULE_FILES_MAX} rule files per tenant`);
+  const pick = <T>(next: T | null | undefined, old: T | undefined): T | undefined =>
+    next === null ? undefined : (next ?? old);
   const alertmanager = pick(change.alertmanager, before?.alertmanager);
   const templates = pick(change.templates, before?.templates);
   const scrape = pick(change.scrape, before?.scrape);

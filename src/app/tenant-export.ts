@@ -26,7 +26,10 @@ export async function* exportTenant(tenant: TenantId, parts: TenantExportParts):
   if (stats.minTimeMs !== undefined && stats.maxTimeMs !== undefined) {
     const reader = parts.store.reader(tenant);
     for (let startMs = stats.minTimeMs; startMs <= stats.maxTimeMs; startMs += WINDOW_MS) {
-      const found = await reader.select([{ name: '__name__', op: '!=', value: '' }], { startMs, endMs: startMs + WINDOW_MS - 1 });
+      const found = await reader.select([{ name: '__name__', op: '!=', value: '' }], {
+        startMs,
+        endMs: startMs + WINDOW_MS - 1,
+      });
       for (const s of found) {
         samples += s.length;
         yield line({

@@ -55,7 +55,10 @@ export class TenantRemoval {
     for (const t of this.#i.directory.list()) {
       if (t.state !== 'deleting') continue;
       await this.remove(t.id).catch((error: unknown) =>
-        this.#i.logger.error('a removal could not be finished; it is tried again at the next start', { tenant: t.id, error: messageOf(error) }),
+        this.#i.logger.error('a removal could not be finished; it is tried again at the next start', {
+          tenant: t.id,
+          error: messageOf(error),
+        }),
       );
     }
   }

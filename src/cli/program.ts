@@ -10,10 +10,13 @@ type AddCommand = (program: Command, context: CommandContext) => void;
 /** Name -> loader; the order is that of `vigie --help`. */
 const COMMANDS: readonly (readonly [string, () => Promise<AddCommand>])[] = [
   ['serve', async () => (await import('./serve.ts')).addServe],
-  ['check', async () => (await import('./check.ts')).addCheck],
-  ['doctor', async () => (await import('./doctor.ts')).addDoctor],
   ['query', async () => (await import('./query.ts')).addQuery],
   ['tenant', async () => (await import('./tenant.ts')).addTenant],
+  ['render', async () => (await import('./render.ts')).addRender],
+  ['detect', async () => (await import('./detect.ts')).addDetect],
+  ['forecast', async () => (await import('./forecast.ts')).addForecast],
+  ['changepoints', async () => (await import('./changepoints.ts')).addChangepoints],
+  ['drift', async () => (await import('./drift.ts')).addDrift],
 ];
 
 /** Runs one command line; answers the exit code. Never throws. */
