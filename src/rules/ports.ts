@@ -68,8 +68,8 @@ export interface RuleServiceOptions {
   readonly externalUrl: string;
   /** Put on alerts that are sent, where the alert has no such label. */
   readonly externalLabels?: (tenant: TenantId) => Labels;
-  /** Default 1 minute. */
-  readonly evaluationIntervalMs?: number;
+  /** Of groups that name none; a function is asked at each configuration. Default 1 minute. */
+  readonly evaluationIntervalMs?: number | (() => number);
   /** Added to no group that names its own; default 0. */
   readonly queryOffsetMs?: number;
   readonly limits?: (tenant: TenantId) => RuleLimits;

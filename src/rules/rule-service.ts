@@ -186,7 +186,7 @@ export class RuleService implements AsyncDisposable {
 
   #open(id: TenantId): Tenant {
     const o = this.#o;
-    const limits = this.#limits(id);
+    const service = this;
     const m = this.#metrics;
     const evaluations = m.evaluations.labels(id);
     const failures = m.failures.labels(id);
@@ -213,7 +213,10 @@ export class RuleService implements AsyncDisposable {
         templates: o.templates(id),
         evaluator: o.evaluator?.(id),
         breather: this.#breather,
-        query: limits.query ? { limits: limits.query } : {},
+        get query() {
+          const { query } = service.#limits(id);
+          return query ? { limits: query } : {};
+        },
         notify: (alerts) => this.#notify(id, alerts),
         onTransition: (transition) => {
           tenant.dirty = true;
@@ -226,12 +229,19 @@ export class RuleService implements AsyncDisposable {
           m.duration.observe(seconds);
         },
         externalUrl: o.externalUrl,
-        externalLabels: o.externalLabels?.(id) ?? Labels.EMPTY,
+        get externalLabels() {
+          return o.externalLabels?.(id) ?? Labels.EMPTY;
+        },
         resendDelayMs: o.resendDelayMs ?? 60_000,
         outageToleranceMs: o.outageToleranceMs ?? 3_600_000,
         forGracePeriodMs: o.forGracePeriodMs ?? 600_000,
         rulesConcurrency: o.rulesConcurrency ?? 4,
-        alerts: { count: 0, max: limits.alertsMax },
+        alerts: {
+          count: 0,
+          get max() {
+            return service.#limits(id).alertsMax;
+          },
+        },
       },
     };
     return tenant;
@@ -271,7 +281,8 @@ export class RuleService implements AsyncDisposable {
     const o = this.#o;
     const key = groupKey(spec.file, spec.name);
     const old = t.groups.get(key);
-    const intervalMs = spec.intervalMs ?? o.evaluationIntervalMs ?? 60_000;
+    const fallback = typeof o.evaluationIntervalMs === 'function' ? o.evaluationIntervalMs() : o.evaluationIntervalMs;
+    const intervalMs = spec.intervalMs ?? fallback ?? 60_000;
     const queryOffsetMs = spec.queryOffsetMs ?? o.queryOffsetMs ?? 0;
     if (
       old &&
