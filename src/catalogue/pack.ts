@@ -21,11 +21,39 @@ export const packSchema = z.strictObject({
   description: z.string().min(1),
   /** Metrics without which the pack is blind. */
   needs: z.strictObject({ metrics: z.array(z.string()).default([]) }).prefault({}),
+  /** `tenant`: its series carry tenant_id, and it is rendered once per tenant. `platform`: once, for the operators. */
+  scope: z.enum(['platform', 'tenant']).default('platform'),
+  /** The dashboard that alerts of this pack link to, by uid. */
+  dashboard: z.string().optional(),
   files: z.strictObject({
     rules: z.array(relativeFile).default([]),
     tests: z.array(relativeFile).default([]),
     dashboards: z.array(relativeFile).default([]),
+    /** Native JSON or YAML files that are rendered as they are, with values put in. */
+    assets: z.array(relativeFile).default([]),
   }),
+  /** Exporters that the pack reads: the jobs of the scrape configuration. */
+  scrape: z
+    .array(
+      z.strictObject({
+        job: z.string().regex(/^[a-z][a-z0-9-]*$/),
+        port: z.int().min(1).max(65_535),
+        path: z.string().startsWith('/').default('/metrics'),
+        /** Name of the port in the exporter's Service. */
+        port_name: z.string().default('metrics'),
+      }),
+    )
+    .default([]),
+  /** Alerts that say what is known already while another one fires. */
+  inhibit: z
+    .array(
+      z.strictObject({
+        source: z.record(z.string(), z.string()),
+        target: z.record(z.string(), z.string()),
+        equal: z.array(z.string()).min(1),
+      }),
+    )
+    .default([]),
   parameters: z.record(z.string().regex(/^[a-z][a-z0-9_]*$/), parameterSchema).default({}),
 });
 
@@ -66,6 +94,8 @@ export interface RenderedPack {
   readonly rules: ReadonlyMap<string, RuleFile>;
   /** Catalogue path -> parsed dashboard JSON. */
   readonly dashboards: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+  /** Catalogue path -> parsed native file with values put in. */
+  readonly assets: ReadonlyMap<string, unknown>;
 }
 
 /** Reads one pack from a catalogue folder and renders it with `override`. Throws `bad_config` with file, line and path. */
@@ -96,7 +126,9 @@ export function renderPack(folder: string, name: string, override: PackOverride 
       throw new VigieError('bad_config', `${dashboard}: ${messageOf(cause)}`, { cause });
     }
   }
-  return { manifest, parameters, rules, dashboards };
+  const assets = new Map<string, unknown>();
+  for (const asset of manifest.files.assets) assets.set(asset, substitute(readYaml(folder, asset), parameters, asset));
+  return { manifest, parameters, rules, dashboards, assets };
 }
 
 function checkManifest(value: unknown, file: string, name: string): PackManifest {

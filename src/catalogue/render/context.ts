@@ -1,0 +1,91 @@
+/** What every renderer is handed: configuration, templates, the packs as tuned for a scope, and a list of complaints. */
+
+import type { CatalogueConfig, Environment, SectionsForRender } from '../config.ts';
+import { type Catalogue, loadCatalogue, packNames } from '../load.ts';
+import { NativeTemplates } from '../native.ts';
+import type { PackOverride, RenderedPack } from '../pack.ts';
+import type { Scope } from '../scope.ts';
+
+export type Format = 'files' | 'kubernetes';
+
+export interface RenderOptions {
+  readonly config: CatalogueConfig;
+  readonly sections: SectionsForRender;
+  readonly environment: Environment;
+  readonly format: Format;
+  /** The shipped `templates/` first, then users' folders. */
+  readonly folders: readonly string[];
+}
+
+export interface Problem {
+  readonly where: string;
+  readonly message: string;
+}
+
+export class RenderContext {
+  readonly config: CatalogueConfig;
+  readonly sections: SectionsForRender;
+  readonly environment: Environment;
+  readonly format: Format;
+  readonly native: NativeTemplates;
+  readonly problems: Problem[] = [];
+  readonly #folderOfPack = new Map<string, string>();
+  readonly #cache = new Map<string, readonly RenderedPack[]>();
+
+  constructor(options: RenderOptions) {
+    this.config = options.config;
+    this.sections = options.sections;
+    this.environment = options.environment;
+    this.format = options.format;
+    this.native = new NativeTemplates(options.folders);
+    for (const folder of options.folders) for (const name of packNames(folder)) this.#folderOfPack.set(name, folder);
+    for (const name of options.config.packs)
+      if (!this.#folderOfPack.has(name))
+        this.complain(`catalogue.packs`, `no pack ${JSON.stringify(name)}; known are ${this.packNames().join(', ')}`);
+  }
+
+  packNames(): readonly string[] {
+    return [...this.#folderOfPack.keys()].sort();
+  }
+
+  complain(where: string, message: string): void {
+    if (!this.problems.some((p) => p.where === where && p.message === message)) this.problems.push({ where, message });
+  }
+
+  /** The packs of a scope, tuned; broken ones are complained of and left out. */
+  packs(scope: Scope): readonly RenderedPack[] {
+    const key = JSON.stringify([scope.overrides, scope.settings?.packs ?? null, scope.tenant === undefined]);
+    const cached = this.#cache.get(key);
+    if (cached) return cached;
+    const wanted = new Set(scope.settings?.packs ?? []);
+    const names = this.packNames().filter(
+      (n) => (this.config.packs.length === 0 || this.config.packs.includes(n)) && (wanted.size === 0 || wanted.has(n)),
+    );
+    const where = scope.tenant === undefined ? 'catalogue' : `catalogue.tenants.${scope.tenant}`;
+    for (const unknown of [...Object.keys(scope.overrides), ...wanted])
+      if (!this.#folderOfPack.has(unknown))
+        this.complain(where, `no pack ${JSON.stringify(unknown)}; known are ${this.packNames().join(', ')}`);
+    const found = names.flatMap((name) => {
+      const only: Record<string, PackOverride> = scope.overrides[name] ? { [name]: scope.overrides[name] } : {};
+      const loaded: Catalogue = loadCatalogue(this.#folderOfPack.get(name)!, [name], only);
+      for (const p of loaded.problems) this.complain(`${where}: pack ${p.pack}`, p.message);
+      return loaded.packs;
+    });
+    // tenants get the packs whose series carry tenant_id; the operators those too unless tenants are named
+    const tenantsNamed = Object.keys(this.config.tenants).length > 0;
+    const packs = found.filter((p) =>
+      scope.tenant === undefined ? !(p.manifest.scope === 'tenant' && tenantsNamed) : p.manifest.scope === 'tenant',
+    );
+    this.#cache.set(key, packs);
+    return packs;
+  }
+
+  /** Every pack, whatever its scope, with the operators' values: for what is rendered once, such as dashboards. */
+  allPacks(scope: Scope): readonly RenderedPack[] {
+    const names = this.packNames().filter((n) => this.config.packs.length === 0 || this.config.packs.includes(n));
+    return names.flatMap((name) => {
+      const only: Record<string, PackOverride> = scope.overrides[name] ? { [name]: scope.overrides[name] } : {};
+      return loadCatalogue(this.#folderOfPack.get(name)!, [name], only).packs;
+    });
+  }
+}
