@@ -130,6 +130,8 @@ export interface MetricsQuota {
   readonly labelValueBytesMax?: number;
   /** Older samples than this are dropped by retention; 0 keeps everything. */
   readonly retentionMs?: number;
+  /** Bytes in blocks; beyond them the oldest block goes. 0 or undefined: no bound. */
+  readonly retentionBytesMax?: number;
   readonly outOfOrderWindowMs?: number;
 }
 

@@ -3,20 +3,19 @@
  * with checksums at the end (docs/formats/block.md). Writing is atomic: temporary name, sync, rename, sync of the
  * folder. It decides nothing about when blocks are cut or merged.
  */
-import { open, rename } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
+import { crc32, deflateRaw } from 'node:zlib';
 import { messageOf, VigieError } from '../../../lib/errors.ts';
-import { Labels } from '../../../model/labels.ts';
-import { getVarint, putVarint, varintEnd } from './bits.ts';
+import type { Labels } from '../../../model/labels.ts';
+import { putVarint } from './bits.ts';
+import { type Disk, writeAll } from './disk.ts';
 
 export const BLOCK_VERSION = 1;
 export const FOOTER_BYTES = 64;
 const MAGIC = 0x4b4c4256; // "VBLK"
 export const KIND_FLOATS = 0;
 export const KIND_HISTOGRAMS = 1;
-/** An index larger than this is refused as damaged. */
-const INDEX_BYTES_MAX = 1024 * 1024 * 1024;
 
 export interface CutPosition {
   readonly segment: number;
@@ -37,16 +36,7 @@ export interface BlockMeta {
   readonly cut: CutPosition;
 }
 
-/** Chunks of one series, as an index entry. */
-export interface IndexedSeries {
-  readonly labels: Labels;
-  readonly kinds: number[];
-  readonly offsets: number[];
-  readonly sizes: number[];
-  readonly minT: number[];
-  readonly maxT: number[];
-  readonly crcs: number[];
-}
+export type BlockSeries = readonly [Labels, readonly BlockChunk[]];
 
 class Bytes {
   data: Uint8Array = new Uint8Array(1 << 16);
@@ -73,16 +63,20 @@ class Bytes {
   }
 }
 
-/** Writes a block under `file`; `pause` is awaited now and then so that the event loop breathes. Throws `storage`. */
+/**
+ * Writes a block under `file`; `pause` is awaited now and then so that the event loop breathes. Throws `storage` and
+ * leaves nothing behind.
+ */
 export async function writeBlock(
+  disk: Disk,
   file: string,
   meta: BlockMeta,
-  series: Iterable<readonly [Labels, readonly BlockChunk[]]>,
+  series: Iterable<BlockSeries> | AsyncIterable<BlockSeries>,
   pause: () => Promise<void> | undefined,
 ): Promise<{ readonly bytes: number; readonly samplesBytes: number }> {
   const temporary = `${file}.tmp`;
   try {
-    const handle = await open(temporary, 'w', 0o600);
+    const fd = disk.open(temporary, 'w');
     let position = 0;
     let pending = new Bytes();
     const ids = new Map<string, number>();
@@ -94,7 +88,7 @@ export async function writeBlock(
       return n;
     };
     try {
-      for (const [labels, chunks] of series) {
+      for await (const [labels, chunks] of series) {
         count++;
         index.varint(labels.flat.length);
         for (const text of labels.flat) index.varint(id(text));
@@ -113,11 +107,11 @@ export async function writeBlock(
         if (pending.at > 1 << 20) {
           const full = pending;
           pending = new Bytes();
-          await handle.write(full.data, 0, full.at, position);
+          await writeAll(disk, fd, full.data, full.at, position);
           position += full.at;
         } else if ((count & 1023) === 0) await pause();
       }
-      await handle.write(pending.data, 0, pending.at, position);
+      await writeAll(disk, fd, pending.data, pending.at, position);
       position += pending.at;
       const strings = Buffer.from(JSON.stringify([...ids.keys()]));
       const plain = new Bytes();
@@ -125,8 +119,8 @@ export async function writeBlock(
       plain.raw(strings);
       plain.varint(count);
       plain.raw(index.data.subarray(0, index.at));
-      const packed = deflateRawSync(plain.data.subarray(0, plain.at), { level: 1 });
-      await handle.write(packed, 0, packed.length, position);
+      const packed = await deflated(plain.data.subarray(0, plain.at));
+      await writeAll(disk, fd, packed, packed.length, position);
       const footer = Buffer.alloc(FOOTER_BYTES);
       footer.writeUInt32LE(MAGIC, 0);
       footer.writeUInt32LE(BLOCK_VERSION, 4);
@@ -139,20 +133,24 @@ export async function writeBlock(
       footer.writeDoubleLE(meta.cut.offset, 44);
       footer.writeUInt32LE(count, 52);
       footer.writeUInt32LE(crc32(footer.subarray(0, FOOTER_BYTES - 4)), FOOTER_BYTES - 4);
-      await handle.write(footer, 0, FOOTER_BYTES, position + packed.length);
-      await handle.sync();
-      await handle.close();
+      await writeAll(disk, fd, footer, FOOTER_BYTES, position + packed.length);
+      await disk.sync(fd);
+      await disk.close(fd);
       await rename(temporary, file);
       await syncFolder(path.dirname(file));
       return { bytes: position + packed.length + FOOTER_BYTES, samplesBytes: position };
     } catch (error) {
-      await handle.close().catch(() => {});
+      await disk.close(fd).catch(() => {});
+      await rm(temporary, { force: true });
       throw error;
     }
   } catch (cause) {
     throw new VigieError('storage', `cannot write the block ${file}: ${messageOf(cause)}`, { cause });
   }
 }
+
+const deflated = (bytes: Uint8Array): Promise<Buffer> =>
+  new Promise((resolve, reject) => deflateRaw(bytes, { level: 1 }, (e, out) => (e ? reject(e) : resolve(out))));
 
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
@@ -191,57 +189,4 @@ export function readFooter(b: Buffer, file: string): Footer {
     cut: { segment: b.readUInt32LE(40), offset: b.readDoubleLE(44) },
     seriesCount: b.readUInt32LE(52),
   };
-}
-
-/** Reads the index. Throws `corrupt`. */
-export function readIndex(packed: Uint8Array, footer: Footer, file: string): IndexedSeries[] {
-  if (crc32(packed) !== footer.indexCrc) throw new VigieError('corrupt', `the index of ${file} fails its checksum`);
-  let b: Buffer;
-  try {
-    b = inflateRawSync(packed, { maxOutputLength: INDEX_BYTES_MAX });
-  } catch (cause) {
-    throw new VigieError('corrupt', `the index of ${file} does not unpack`, { cause });
-  }
-  let at = 0;
-  const varint = (): number => {
-    const v = getVarint(b, at, b.length);
-    at = varintEnd;
-    return v;
-  };
-  const length = varint();
-  const strings = JSON.parse(b.toString('utf8', at, at + length)) as string[];
-  at += length;
-  const count = varint();
-  const out: IndexedSeries[] = [];
-  for (let s = 0; s < count; s++) {
-    const flat: string[] = [];
-    for (let n = varint(); n > 0; n--) flat.push(strings[varint()]!);
-    const chunks = varint();
-    let offset = varint();
-    const entry: IndexedSeries = {
-      labels: Labels.fromSorted(flat),
-      kinds: [],
-      offsets: [],
-      sizes: [],
-      minT: [],
-      maxT: [],
-      crcs: [],
-    };
-    let t = footer.startMs;
-    for (let c = 0; c < chunks; c++) {
-      entry.kinds.push(varint());
-      const size = varint();
-      entry.offsets.push(offset);
-      entry.sizes.push(size);
-      offset += size;
-      const z = varint();
-      t += z % 2 === 1 ? -(z + 1) / 2 : z / 2;
-      entry.minT.push(t);
-      entry.maxT.push(t + varint());
-      entry.crcs.push(b.readUInt32LE(at));
-      at += 4;
-    }
-    out.push(entry);
-  }
-  return out;
 }

@@ -1,9 +1,9 @@
 /**
- * Reads one block: its index on first use, its chunks on demand, each chunk checked before it is decoded. A damaged
- * chunk is left out and reported; a damaged index or footer takes the whole block out, by name.
+ * Reads one block: its index when it is not in the cache, its chunks on demand, each chunk checked before it is decoded.
+ * A damaged chunk is left out and reported; a damaged index or footer takes the whole block out, by name.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { messageOf, VigieError } from '../../../lib/errors.ts';
 import type { NativeHistogram } from '../../../model/histogram.ts';
@@ -11,158 +11,217 @@ import type { Labels } from '../../../model/labels.ts';
 import type { Matcher } from '../../../model/matcher.ts';
 import type { CompileMatcher } from '../../metrics.ts';
 import { getVarint, putVarint, varintEnd } from './bits.ts';
-import { FOOTER_BYTES, type Footer, type IndexedSeries, KIND_FLOATS, readFooter, readIndex } from './block-file.ts';
+import { FOOTER_BYTES, type Footer, KIND_FLOATS, readFooter } from './block-file.ts';
+import { type BlockIndex, type IndexCache, readIndex } from './block-index.ts';
 import type { Gather } from './gather.ts';
 import type { HistogramSamples } from './head-window.ts';
 import { decodeHistogram, encodeHistogram } from './histogram-codec.ts';
-import { SeriesIndex } from './series-index.ts';
 
 /** Chunks closer than this in the file are read at once. */
 const GAP_BYTES = 64 * 1024;
 const RUN_BYTES_MAX = 4 * 1024 * 1024;
 
+export interface LoadedChunk {
+  readonly kind: number;
+  readonly minT: number;
+  readonly maxT: number;
+  readonly bytes: Uint8Array;
+}
+
 /** Chunk bytes of one series in one block, in memory and checked. */
 export interface LoadedSeries {
   readonly labels: Labels;
-  readonly chunks: readonly { readonly kind: number; readonly minT: number; readonly bytes: Uint8Array }[];
+  readonly chunks: readonly LoadedChunk[];
 }
 
-interface LoadedIndex {
-  readonly index: SeriesIndex;
-  readonly series: readonly IndexedSeries[];
+export interface BlockPorts {
+  readonly compile: CompileMatcher;
+  readonly onCorrupt: (message: string) => void;
+  readonly cache: IndexCache;
+  /** Awaited between pieces of long work. */
+  readonly pacer: () => () => Promise<void> | undefined;
 }
 
 export class BlockReader {
   readonly file: string;
   readonly footer: Footer;
   readonly sizeBytes: number;
-  readonly #compile: CompileMatcher;
-  readonly #onCorrupt: (message: string) => void;
-  #loaded: Promise<LoadedIndex> | undefined;
+  /** Something in it is damaged: it is never merged, so that answers go on naming what is missing. */
+  damaged = false;
+  indexBytes = 0;
+  readonly #ports: BlockPorts;
+  #loaded: Promise<BlockIndex> | undefined;
   #handle: Promise<FileHandle> | undefined;
   #users = 0;
   #retired = false;
+  #unlink = false;
 
-  private constructor(
-    file: string,
-    footer: Footer,
-    sizeBytes: number,
-    compile: CompileMatcher,
-    onCorrupt: (m: string) => void,
-  ) {
+  private constructor(file: string, footer: Footer, sizeBytes: number, ports: BlockPorts) {
     this.file = file;
     this.footer = footer;
     this.sizeBytes = sizeBytes;
-    this.#compile = compile;
-    this.#onCorrupt = onCorrupt;
+    this.#ports = ports;
   }
 
   /** Reads and checks the footer only. Throws `corrupt` or `format_newer`. */
-  static open(file: string, compile: CompileMatcher, onCorrupt: (message: string) => void): BlockReader {
+  static open(file: string, ports: BlockPorts): BlockReader {
     const fd = openSync(file, 'r');
     try {
       const size = fstatSync(fd).size;
       const footer = Buffer.alloc(FOOTER_BYTES);
       if (size >= FOOTER_BYTES) readSync(fd, footer, 0, FOOTER_BYTES, size - FOOTER_BYTES);
-      return new BlockReader(file, readFooter(footer, file), size, compile, onCorrupt);
+      const block = new BlockReader(file, readFooter(footer, file), size, ports);
+      const { indexAt, indexBytes } = block.footer;
+      if (indexAt < 0 || indexAt + indexBytes + FOOTER_BYTES !== size)
+        throw new VigieError(
+          'corrupt',
+          `${file} has ${size} bytes, its footer says ${indexAt + indexBytes + FOOTER_BYTES}`,
+        );
+      return block;
     } finally {
       closeSync(fd);
     }
   }
 
-  /** The index is kept from now on; `drop` forgets it. */
-  async index(): Promise<LoadedIndex> {
+  async index(): Promise<BlockIndex> {
     this.#loaded ??= this.#load();
     try {
-      return await this.#loaded;
+      const index = await this.#loaded;
+      this.indexBytes = index.memoryBytes;
+      if (!this.#retired) this.#ports.cache.touch(this);
+      return index;
     } catch (error) {
       this.#loaded = undefined;
+      if (error instanceof VigieError && error.code === 'corrupt') this.damaged = true;
       throw error;
     }
   }
 
+  /** Forgets the index; it is read again when needed. */
   drop(): void {
     this.#loaded = undefined;
   }
 
-  /** Closes the file once nobody reads any more. */
-  async retire(): Promise<void> {
+  /** Closes the file, and removes it with `unlink`, once nobody reads any more. */
+  async retire(options: { readonly unlink?: boolean } = {}): Promise<void> {
     this.#retired = true;
+    this.#unlink = options.unlink === true;
+    this.#ports.cache.forget(this);
     await this.#closeIfIdle();
+  }
+
+  /** Keeps the file in place until `release`, whatever `retire` says meanwhile. */
+  acquire(): void {
+    this.#users++;
+  }
+
+  async release(): Promise<void> {
+    this.#users--;
+    await this.#closeIfIdle();
+  }
+
+  /** Label sets that match and have a chunk that touches the range; decodes nothing. */
+  async labels(matchers: readonly Matcher[], startMs: number, endMs: number): Promise<Labels[]> {
+    const index = await this.index();
+    const out: Labels[] = [];
+    for (const ref of index.series.select(matchers)) {
+      for (let c = index.chunkStart[ref]!; c < index.chunkStart[ref + 1]!; c++) {
+        if (index.minT[c]! > endMs || index.maxT[c]! < startMs) continue;
+        out.push(index.series.labels(ref));
+        break;
+      }
+    }
+    return out;
   }
 
   async select(
     matchers: readonly Matcher[],
     startMs: number,
     endMs: number,
-    onCorrupt: (message: string) => void = this.#onCorrupt,
+    onCorrupt: (message: string) => void = this.#ports.onCorrupt,
   ): Promise<LoadedSeries[]> {
-    const { index, series } = await this.index();
-    const refs = index.select(matchers);
-    const wanted: { s: IndexedSeries; from: number; to: number }[] = [];
-    for (const ref of refs) {
-      const s = series[ref]!;
-      let from = 0;
-      let to = s.minT.length;
-      while (from < to && s.maxT[from]! < startMs) from++;
-      while (to > from && s.minT[to - 1]! > endMs) to--;
-      if (to > from) wanted.push({ s, from, to });
+    const index = await this.index();
+    const wanted: { ref: number; from: number; to: number }[] = [];
+    for (const ref of index.series.select(matchers)) {
+      let from = index.chunkStart[ref]!;
+      let to = index.chunkStart[ref + 1]!;
+      while (from < to && index.maxT[from]! < startMs) from++;
+      while (to > from && index.minT[to - 1]! > endMs) to--;
+      if (to > from) wanted.push({ ref, from, to });
     }
     const out: LoadedSeries[] = [];
-    this.#users++;
+    this.acquire();
     try {
       for (let i = 0; i < wanted.length; ) {
-        const start = wanted[i]!.s.offsets[wanted[i]!.from]!;
+        const start = index.offsets[wanted[i]!.from]!;
         let end = start;
         let j = i;
         for (; j < wanted.length; j++) {
           const w = wanted[j]!;
-          const wStart = w.s.offsets[w.from]!;
-          const wEnd = w.s.offsets[w.to - 1]! + w.s.sizes[w.to - 1]!;
+          const wStart = index.offsets[w.from]!;
+          const wEnd = index.offsets[w.to - 1]! + index.sizes[w.to - 1]!;
           if (j > i && (wStart < end || wStart - end > GAP_BYTES || wEnd - start > RUN_BYTES_MAX)) break;
           end = wEnd;
         }
         const bytes = await this.#read(start, end - start);
-        for (; i < j; i++) out.push(this.#checked(wanted[i]!, bytes, start, onCorrupt));
+        for (; i < j; i++) {
+          const w = wanted[i]!;
+          out.push({
+            labels: index.series.labels(w.ref),
+            chunks: this.#checked(index, w.ref, w.from, w.to, bytes, start, onCorrupt),
+          });
+        }
       }
     } finally {
-      this.#users--;
-      await this.#closeIfIdle();
+      await this.release();
     }
     return out;
   }
 
+  /** Chunks of one series out of `bytes`, which hold the file from `base` on. Damage is reported and left out. */
   #checked(
-    w: { s: IndexedSeries; from: number; to: number },
+    index: BlockIndex,
+    ref: number,
+    from: number,
+    to: number,
     bytes: Uint8Array,
     base: number,
     onCorrupt: (message: string) => void,
-  ): LoadedSeries {
-    const chunks: { kind: number; minT: number; bytes: Uint8Array }[] = [];
-    for (let c = w.from; c < w.to; c++) {
-      const at = w.s.offsets[c]! - base;
-      const chunk = bytes.subarray(at, at + w.s.sizes[c]!);
-      if (chunk.length === w.s.sizes[c] && crc32(chunk) === w.s.crcs[c])
-        chunks.push({ kind: w.s.kinds[c]!, minT: w.s.minT[c]!, bytes: chunk });
-      else
+  ): LoadedChunk[] {
+    const chunks: LoadedChunk[] = [];
+    for (let c = from; c < to; c++) {
+      const at = index.offsets[c]! - base;
+      const chunk = bytes.subarray(at, at + index.sizes[c]!);
+      if (chunk.length === index.sizes[c] && crc32(chunk) === index.crcs[c])
+        chunks.push({ kind: index.kinds[c]!, minT: index.minT[c]!, maxT: index.maxT[c]!, bytes: chunk });
+      else {
+        this.damaged = true;
         onCorrupt(
-          `${this.file}: the chunk at byte ${w.s.offsets[c]} of ${w.s.labels} (${w.s.minT[c]} to ${w.s.maxT[c]}) fails its checksum and is left out`,
+          `${this.file}: the chunk at byte ${index.offsets[c]} of ${index.series.labels(ref)} (${index.minT[c]} to ${index.maxT[c]}) fails its checksum and is left out`,
         );
+      }
     }
-    return { labels: w.s.labels, chunks };
+    return chunks;
   }
 
-  async #load(): Promise<LoadedIndex> {
+  /** All chunks of one series, for the merge: in the order of the file, a megabyte is read at a time. */
+  async chunksOf(index: BlockIndex, ref: number, window: ReadWindow): Promise<LoadedChunk[]> {
+    const from = index.chunkStart[ref]!;
+    const to = index.chunkStart[ref + 1]!;
+    if (from === to) return [];
+    const start = index.offsets[from]!;
+    const length = index.offsets[to - 1]! + index.sizes[to - 1]! - start;
+    if (start < window.base || start + length > window.base + window.bytes.length) {
+      window.base = start;
+      window.bytes = await this.#read(start, Math.max(length, Math.min(1 << 20, this.footer.indexAt - start)));
+    }
+    return this.#checked(index, ref, from, to, window.bytes, window.base, this.#ports.onCorrupt);
+  }
+
+  async #load(): Promise<BlockIndex> {
     const f = this.footer;
-    if (f.indexAt < 0 || f.indexAt + f.indexBytes + FOOTER_BYTES !== this.sizeBytes)
-      throw new VigieError(
-        'corrupt',
-        `${this.file} has ${this.sizeBytes} bytes, its footer says ${f.indexAt + f.indexBytes + FOOTER_BYTES}`,
-      );
-    const series = readIndex(await this.#read(f.indexAt, f.indexBytes), f, this.file);
-    const index = new SeriesIndex(this.#compile);
-    for (const s of series) index.add(s.labels);
-    return { index, series };
+    const packed = await this.#read(f.indexAt, f.indexBytes);
+    return readIndex(packed, f, this.file, this.#ports.compile, this.#ports.pacer());
   }
 
   async #read(at: number, length: number): Promise<Uint8Array> {
@@ -173,16 +232,26 @@ export class BlockReader {
       const { bytesRead } = await handle.read(bytes, 0, length, at);
       return bytes.subarray(0, bytesRead);
     } catch (cause) {
+      this.#handle = undefined;
       throw new VigieError('storage', `cannot read ${this.file}: ${messageOf(cause)}`, { cause });
     }
   }
 
   async #closeIfIdle(): Promise<void> {
-    if (!this.#retired || this.#users > 0 || !this.#handle) return;
+    if (!this.#retired || this.#users > 0) return;
     const handle = this.#handle;
     this.#handle = undefined;
-    await (await handle).close();
+    if (handle) await (await handle).close();
+    if (!this.#unlink) return;
+    this.#unlink = false;
+    await rm(this.file, { force: true });
   }
+}
+
+/** A piece of a block's file in memory. */
+export interface ReadWindow {
+  base: number;
+  bytes: Uint8Array;
 }
 
 /** Native histograms of one series as one chunk: count, then time step, length and bytes of each. */

@@ -7,16 +7,14 @@
  *   tenants/<id>/metadata.json, exemplars.json  what has no samples, written when blocks are cut
  * It is for one process; the lock of the data folder is the caller's.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
-import { copyFile, link, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { copyFile, link, mkdir, rename, rm, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock, Timer } from '../../../lib/clock.ts';
 import { messageOf, VigieError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import type { Counter, Family, SelfMetrics } from '../../../lib/self-metrics.ts';
-import { Labels } from '../../../model/labels.ts';
 import type { Matcher } from '../../../model/matcher.ts';
-import type { Exemplar, MetricMetadata } from '../../../model/sample.ts';
 import { type TenantId, tenantId } from '../../../model/tenant.ts';
 import type {
   CardinalityStats,
@@ -29,22 +27,17 @@ import type {
   TimeRange,
   WriteResult,
 } from '../../metrics.ts';
-import {
-  type BlockChunk,
-  type CutPosition,
-  KIND_FLOATS,
-  KIND_HISTOGRAMS,
-  syncFolder,
-  writeBlock,
-} from './block-file.ts';
-import { BlockReader, encodeHistogramChunk } from './block-reader.ts';
+import { type CutPosition, syncFolder } from './block-file.ts';
+import { IndexCache } from './block-index.ts';
+import type { BlockPorts } from './block-reader.ts';
 import { cardinalityOf } from './cardinality.ts';
-import { CHUNK_BYTES_MAX, CHUNK_SAMPLES_MAX, encodeChunk } from './chunk-codec.ts';
+import { type Disk, realDisk } from './disk.ts';
 import { Gather } from './gather.ts';
-import { type HeadWindow, NO_CHUNK } from './head-window.ts';
+import { Maintenance } from './maintenance.ts';
 import { RawPages } from './raw-pages.ts';
 import { replayWal, segmentNumbers } from './replay.ts';
 import { Tenant } from './tenant.ts';
+import { loadTenant, SMALL_FILES, saveDeleted, saveSmall, writeJson } from './tenant-files.ts';
 import { TenantReader } from './tenant-reader.ts';
 import { TenantWriter } from './tenant-writer.ts';
 import { segmentName, Wal } from './wal.ts';
@@ -53,9 +46,8 @@ export const METRICS_FORMAT = 1;
 /** Slice of main-thread work between two turns of the event loop. */
 const SLICE_MS = 5;
 const MAINTENANCE_MS = 30_000;
-/** A window is cut this long after its end, once nobody has written to it for a minute. */
-const CUT_DELAY_MS = 15 * 60_000;
-const CUT_IDLE_MS = 60_000;
+/** Indexes of blocks kept in memory; the others are read again when a query needs them. */
+const INDEX_CACHE_BYTES = 128 * 1024 * 1024;
 
 export interface EmbeddedMetricsOptions {
   /** Exclusive to this store; created when missing. */
@@ -70,6 +62,12 @@ export interface EmbeddedMetricsOptions {
   readonly syncIntervalMs?: number;
   /** Length of a block in ms, default two hours. */
   readonly blockMs?: number;
+  /** Bytes of block indexes kept in memory, default 128 MiB. */
+  readonly indexCacheBytes?: number;
+  /** Length of a log segment, default 256 MiB. */
+  readonly segmentBytes?: number;
+  /** For tests of failing disks. */
+  readonly disk?: Disk;
   /** False: blocks are cut only by `maintain()`, for tests and tools. */
   readonly background?: boolean;
 }
@@ -84,14 +82,19 @@ export class EmbeddedMetricsStore implements MetricsStore {
   readonly #gather = new Gather();
   /** Set by `open`, after the replay. */
   #wal!: Wal;
+  readonly #upkeep: Maintenance;
+  readonly #blockPorts: BlockPorts;
+  readonly #cache: IndexCache;
   #timer: Timer | undefined;
   #maintenance: Promise<void> = Promise.resolve();
   #closed = false;
+  readonly #halfDeleted = new Set<TenantId>();
   readonly #appended: Family<Counter>;
   readonly #rejected: Family<Counter>;
   readonly #corruptions: Counter;
   /** What the last start found in the log. */
   replay = { records: 0, samples: 0, damagedSpans: 0, orphans: 0 };
+  #forgetSizes: (tenant: TenantId) => void = () => {};
 
   private constructor(options: EmbeddedMetricsOptions) {
     this.#o = options;
@@ -111,10 +114,49 @@ export class EmbeddedMetricsStore implements MetricsStore {
       'vigie_metrics_corruptions_total',
       'Damaged records, chunks and blocks that were left out.',
     );
-    const series = m.gauge('vigie_metrics_head_series', 'Series in memory.', ['tenant']);
-    m.onCollect(() => {
-      for (const t of this.#tenants.values()) series.labels(t.id).set(t.head.index.alive);
+    const merged = m.counter('vigie_metrics_blocks_merged_total', 'Blocks that became part of a larger one.');
+    this.#exposeSizes(m);
+    this.#cache = new IndexCache(options.indexCacheBytes ?? INDEX_CACHE_BYTES);
+    this.#blockPorts = {
+      compile: options.compileMatcher,
+      onCorrupt: (message) => this.#corrupt(message),
+      cache: this.#cache,
+      pacer: () => this.#pacer(),
+    };
+    this.#upkeep = new Maintenance({
+      folder: options.folder,
+      blockMs: this.#blockMs,
+      clock: options.clock,
+      logger: options.logger,
+      disk: options.disk ?? realDisk,
+      gather: this.#gather,
+      blocks: this.#blockPorts,
+      quota: options.quota,
+      tenants: () => this.#tenants.values(),
+      wal: () => this.#wal,
+      onMerge: (n) => merged.inc(n),
     });
+  }
+
+  #exposeSizes(m: SelfMetrics): void {
+    const series = m.gauge('vigie_metrics_head_series', 'Series in memory.', ['tenant']);
+    const memory = m.gauge('vigie_metrics_memory_bytes', 'Memory held for a tenant, estimated.', ['tenant']);
+    const disk = m.gauge('vigie_metrics_disk_bytes', 'Bytes in blocks of a tenant.', ['tenant']);
+    const log = m.gauge('vigie_metrics_wal_bytes', 'Bytes of the write-ahead log on disk.');
+    const indexes = m.gauge('vigie_metrics_index_cache_bytes', 'Memory held for indexes of blocks.');
+    m.onCollect(() => {
+      for (const t of this.#tenants.values()) {
+        const stats = this.stats(t.id);
+        series.labels(t.id).set(stats.activeSeries);
+        memory.labels(t.id).set(stats.memoryBytes);
+        disk.labels(t.id).set(stats.diskBytes);
+      }
+      log.set(folderBytes(path.join(this.#o.folder, 'wal')));
+      indexes.set(this.#cache.bytes);
+    });
+    this.#forgetSizes = (id) => {
+      for (const family of [series, memory, disk]) family.remove(id);
+    };
   }
 
   /** Opens or creates the store; replays the log. Throws `format_newer`, `storage`. */
@@ -134,7 +176,8 @@ export class EmbeddedMetricsStore implements MetricsStore {
       throw new VigieError('storage', `cannot create ${walFolder}: ${messageOf(cause)}`, { cause });
     }
     await checkFormat(path.join(folder, 'FORMAT'));
-    for (const name of readdirSync(path.join(folder, 'tenants'))) await this.#loadTenant(name);
+    for (const name of readdirSync(path.join(folder, 'tenants')))
+      loadTenant(this.#tenant(tenantId(name)), path.join(folder, 'tenants', name), this.#blockPorts);
     const report = replayWal({
       folder: walFolder,
       logger,
@@ -142,6 +185,8 @@ export class EmbeddedMetricsStore implements MetricsStore {
       cutAt: (tenant, t) => this.#cutAt(tenant, t),
     });
     this.replay = report;
+    // whose records were lost nobody can tell, so every tenant that was there is told
+    for (const t of this.#tenants.values()) t.damage.push(...report.damage);
     if (report.damagedSpans > 0) this.#corruptions.inc(report.damagedSpans);
     this.#wal = new Wal({
       folder: walFolder,
@@ -150,6 +195,8 @@ export class EmbeddedMetricsStore implements MetricsStore {
       syncIntervalMs: this.#o.syncIntervalMs ?? 1_000,
       clock: this.#o.clock,
       logger,
+      disk: this.#o.disk ?? realDisk,
+      ...(this.#o.segmentBytes === undefined ? {} : { segmentBytes: this.#o.segmentBytes }),
       onSegment: (segment) => {
         for (const t of this.#tenants.values()) {
           t.head.segment = segment;
@@ -165,10 +212,11 @@ export class EmbeddedMetricsStore implements MetricsStore {
   reader(tenant: TenantId): MetricsReader {
     let reader = this.#readers.get(tenant);
     if (!reader) {
-      reader = new TenantReader(this.#tenant(tenant), {
+      reader = new TenantReader(() => this.#tenant(tenant), {
         gather: this.#gather,
         compile: this.#o.compileMatcher,
         onCorrupt: (message) => this.#corrupt(message),
+        shorten: (message) => message.replaceAll(`${this.#o.folder}${path.sep}`, ''),
         oldestMs: () => {
           const { retentionMs } = this.#o.quota(tenant);
           return retentionMs ? this.#o.clock.now() - retentionMs : Number.NEGATIVE_INFINITY;
@@ -183,7 +231,7 @@ export class EmbeddedMetricsStore implements MetricsStore {
     let writer = this.#writers.get(tenant);
     if (!writer) {
       const appended = this.#appended.labels(tenant);
-      writer = new TenantWriter(this.#tenant(tenant), {
+      writer = new TenantWriter(() => this.#tenant(tenant), {
         wal: () => this.#wal,
         clock: this.#o.clock,
         quota: () => this.#o.quota(tenant),
@@ -213,7 +261,7 @@ export class EmbeddedMetricsStore implements MetricsStore {
         minTimeMs: undefined,
         maxTimeMs: undefined,
       };
-    const blockMin = Math.min(...t.blocks.map((b) => b.footer.startMs));
+    const blockMin = t.blocks[0]?.footer.startMs ?? Number.POSITIVE_INFINITY;
     const min = Math.min(t.head.minTimeMs, blockMin);
     const max = Math.max(t.head.maxTimeMs, ...t.blocks.map((b) => b.footer.endMs - 1));
     let memoryBytes = t.head.memoryBytes;
@@ -242,82 +290,95 @@ export class EmbeddedMetricsStore implements MetricsStore {
       if (list) list.push(cut);
       else t.deleted.set(s.labels.key, [cut]);
     }
-    const rows = [...t.deleted].map(([key, ranges]) => [
-      key === '' ? [] : key.split('\u0000'),
-      ranges.map((r) => [r.startMs, r.endMs]),
-    ]);
-    await this.#exclusive(() => writeJson(path.join(this.#tenantFolder(tenant), 'deleted.json'), rows));
+    await this.#exclusive(() => saveDeleted(t, this.#tenantFolder(tenant)));
+  }
+
+  /** Removes deleted samples from the blocks on disk; those in memory follow when they are cut. */
+  cleanTombstones(tenant: TenantId): Promise<void> {
+    return this.#exclusive(() => this.#upkeep.cleanDeleted(this.#tenant(tenant)));
   }
 
   async deleteTenant(tenant: TenantId): Promise<void> {
     await this.#exclusive(async () => {
       const t = this.#tenants.get(tenant);
-      if (!t) return;
-      await this.#wal.roll();
-      this.#tenants.delete(tenant);
-      this.#writers.delete(tenant);
-      this.#readers.delete(tenant);
-      t.head.dispose();
-      for (const b of t.blocks) await b.retire();
-      // the others' samples leave the log for blocks, then the log that still names the tenant goes
-      for (const other of this.#tenants.values())
-        for (const w of [...other.head.windows.values()]) await this.#cut(other, w);
-      for (const n of segmentNumbers(path.join(this.#o.folder, 'wal')))
-        if (n < this.#wal.segment) await unlink(path.join(this.#o.folder, 'wal', segmentName(n)));
+      if (!t && !this.#halfDeleted.has(tenant)) return;
+      // when the disk refuses half-way, a second call finishes the work
+      this.#halfDeleted.add(tenant);
+      if (t) {
+        // out of sight first: what is written to the id from now on is another tenant's life
+        this.#tenants.delete(tenant);
+        t.head.dispose();
+        const blocks = t.blocks;
+        t.blocks = [];
+        for (const b of blocks) await b.retire({ unlink: true });
+      }
       await rm(this.#tenantFolder(tenant), { recursive: true, force: true });
       await syncFolder(path.join(this.#o.folder, 'tenants'));
+      await this.#wal.roll();
+      const first = this.#wal.segment;
+      // the others' samples leave the log for blocks, then the log that still names the tenant goes
+      for (const other of this.#tenants.values()) {
+        for (const w of [...other.head.frozen, ...other.head.windows.values()]) await this.#upkeep.cut(other, w);
+        await saveSmall(other, this.#tenantFolder(other.id));
+      }
+      for (const n of segmentNumbers(path.join(this.#o.folder, 'wal')))
+        if (n < first) await unlink(path.join(this.#o.folder, 'wal', segmentName(n)));
+      this.#halfDeleted.delete(tenant);
       this.#appended.remove(tenant);
+      this.#forgetSizes(tenant);
     });
   }
 
   async snapshot(folder: string): Promise<void> {
     if (existsSync(folder)) throw new VigieError('conflict', `${folder} exists already; a snapshot wants a new folder`);
+    const partial = `${folder}.partial`;
     await this.#exclusive(async () => {
-      await this.#saveSmall();
-      await this.#wal.roll();
-      const last = this.#wal.segment;
-      await mkdir(path.join(folder, 'wal'), { recursive: true, mode: 0o700 });
-      await copyFile(path.join(this.#o.folder, 'FORMAT'), path.join(folder, 'FORMAT'));
-      for (const n of segmentNumbers(path.join(this.#o.folder, 'wal')))
-        if (n < last)
-          await linkOrCopy(path.join(this.#o.folder, 'wal', segmentName(n)), path.join(folder, 'wal', segmentName(n)));
-      for (const t of this.#tenants.values()) {
-        const to = path.join(folder, 'tenants', t.id);
-        await mkdir(path.join(to, 'blocks'), { recursive: true, mode: 0o700 });
-        for (const b of t.blocks) await linkOrCopy(b.file, path.join(to, 'blocks', path.basename(b.file)));
-        for (const name of ['deleted.json', 'metadata.json', 'exemplars.json']) {
-          const from = path.join(this.#tenantFolder(t.id), name);
-          if (existsSync(from)) await copyFile(from, path.join(to, name));
-        }
+      try {
+        await rm(partial, { recursive: true, force: true });
+        await this.#copyTo(partial);
+        await rename(partial, folder);
+        await syncFolder(path.dirname(folder));
+      } catch (error) {
+        await rm(partial, { recursive: true, force: true }).catch(() => {});
+        throw error instanceof VigieError
+          ? error
+          : new VigieError('storage', `cannot write the snapshot ${folder}: ${messageOf(error)}`, { cause: error });
       }
-      await syncFolder(folder);
     });
+  }
+
+  async #copyTo(folder: string): Promise<void> {
+    for (const t of this.#tenants.values()) await saveSmall(t, this.#tenantFolder(t.id));
+    await this.#wal.roll();
+    const last = this.#wal.segment;
+    await mkdir(path.join(folder, 'wal'), { recursive: true, mode: 0o700 });
+    await copyFile(path.join(this.#o.folder, 'FORMAT'), path.join(folder, 'FORMAT'));
+    for (const n of segmentNumbers(path.join(this.#o.folder, 'wal')))
+      if (n < last)
+        await linkOrCopy(path.join(this.#o.folder, 'wal', segmentName(n)), path.join(folder, 'wal', segmentName(n)));
+    for (const t of this.#tenants.values()) {
+      const to = path.join(folder, 'tenants', t.id);
+      await mkdir(path.join(to, 'blocks'), { recursive: true, mode: 0o700 });
+      for (const b of t.blocks) await linkOrCopy(b.file, path.join(to, 'blocks', path.basename(b.file)));
+      for (const name of SMALL_FILES) {
+        const from = path.join(this.#tenantFolder(t.id), name);
+        if (existsSync(from)) await copyFile(from, path.join(to, name));
+      }
+      await syncFolder(path.join(to, 'blocks'));
+      await syncFolder(to);
+    }
+    for (const name of ['wal', 'tenants'])
+      if (existsSync(path.join(folder, name))) await syncFolder(path.join(folder, name));
+    await syncFolder(folder);
   }
 
   sync(): Promise<void> {
     return this.#wal.sync();
   }
 
-  /** Cuts due windows into blocks, drops what is out of retention and log segments that are no longer needed. */
+  /** Cuts due windows into blocks, merges blocks, drops what is out of retention and log segments no longer needed. */
   maintain(options: { readonly all?: boolean } = {}): Promise<void> {
-    return this.#exclusive(async () => {
-      const now = this.#o.clock.now();
-      const idleBefore = this.#o.clock.monotonicMs() - CUT_IDLE_MS;
-      let cut = false;
-      for (const t of this.#tenants.values()) {
-        for (const w of [...t.head.windows.values()].sort((a, b) => a.startMs - b.startMs)) {
-          if (!options.all && (now < w.endMs + CUT_DELAY_MS || w.lastWriteMs > idleBefore)) continue;
-          await this.#cut(t, w);
-          cut = true;
-        }
-        await this.#retain(t, now);
-      }
-      if (cut) {
-        await this.#saveSmall();
-        await this.#wal.roll();
-        await this.#truncateWal();
-      }
-    });
+    return this.#exclusive(() => this.#upkeep.round(options.all === true));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -380,45 +441,6 @@ export class EmbeddedMetricsStore implements MetricsStore {
     };
   }
 
-  async #cut(t: Tenant, window: HeadWindow): Promise<void> {
-    const cut = this.#wal.position;
-    const pause = this.#pacer();
-    await t.head.freeze(window, pause);
-    const folder = path.join(this.#tenantFolder(t.id), 'blocks');
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await syncFolder(path.join(this.#o.folder, 'tenants'));
-    let n = 0;
-    let file: string;
-    do file = path.join(folder, `${window.startMs}-${window.endMs}-${n++}.blk`);
-    while (existsSync(file));
-    await writeBlock(file, { startMs: window.startMs, endMs: window.endMs, cut }, seriesOf(t, window), pause);
-    const block = BlockReader.open(file, this.#o.compileMatcher, (m) => this.#corrupt(m));
-    t.blocks = [...t.blocks, block].sort((a, b) => a.footer.startMs - b.footer.startMs);
-    const gone = t.head.release(window);
-    if (gone.length > 0) for (const k of t.keys.values()) k.clear();
-  }
-
-  async #retain(t: Tenant, now: number): Promise<void> {
-    const { retentionMs } = this.#o.quota(t.id);
-    if (!retentionMs) return;
-    const old = t.blocks.filter((b) => b.footer.endMs <= now - retentionMs);
-    if (old.length === 0) return;
-    t.blocks = t.blocks.filter((b) => !old.includes(b));
-    for (const b of old) {
-      await unlink(b.file);
-      await b.retire();
-    }
-  }
-
-  /** A segment is needed while a window that it may hold samples of is in memory only. */
-  async #truncateWal(): Promise<void> {
-    const folder = path.join(this.#o.folder, 'wal');
-    let oldest = this.#wal.segment;
-    for (const t of this.#tenants.values())
-      for (const w of t.head.windows.values()) oldest = Math.min(oldest, w.firstSegment);
-    for (const n of segmentNumbers(folder)) if (n < oldest) await unlink(path.join(folder, segmentName(n)));
-  }
-
   #cutAt(tenant: Tenant, t: number): CutPosition | undefined {
     let best: CutPosition | undefined;
     for (const { footer } of tenant.blocks) {
@@ -428,106 +450,6 @@ export class EmbeddedMetricsStore implements MetricsStore {
     }
     return best;
   }
-
-  async #loadTenant(name: string): Promise<void> {
-    const t = this.#tenant(tenantId(name));
-    const folder = path.join(this.#tenantFolder(t.id), 'blocks');
-    if (existsSync(folder)) {
-      const blocks: BlockReader[] = [];
-      for (const f of readdirSync(folder)) {
-        const file = path.join(folder, f);
-        if (f.endsWith('.tmp')) {
-          unlinkSync(file);
-          continue;
-        }
-        if (!f.endsWith('.blk')) continue;
-        try {
-          blocks.push(BlockReader.open(file, this.#o.compileMatcher, (m) => this.#corrupt(m)));
-        } catch (error) {
-          if (error instanceof VigieError && error.code === 'corrupt')
-            this.#corrupt(`${error.message}; the block is left out`);
-          else throw error;
-        }
-      }
-      t.blocks = blocks.sort((a, b) => a.footer.startMs - b.footer.startMs);
-    }
-    const read = <T>(file: string): T[] => {
-      const full = path.join(this.#tenantFolder(t.id), file);
-      try {
-        return existsSync(full) ? (JSON.parse(readFileSync(full, 'utf8')) as T[]) : [];
-      } catch (error) {
-        this.#corrupt(`${full} is damaged and left out: ${messageOf(error)}`);
-        return [];
-      }
-    };
-    for (const [flat, ranges] of read<[string[], [number, number][]]>('deleted.json'))
-      t.deleted.set(
-        Labels.fromSorted(flat).key,
-        ranges.map(([startMs, endMs]) => ({ startMs, endMs })),
-      );
-    for (const m of read<MetricMetadata>('metadata.json')) t.addMetadata(m);
-    for (const [flat, own, value, timestampMs] of read<[string[], string[], number, number]>('exemplars.json'))
-      t.exemplars.push({
-        labels: Labels.fromSorted(flat),
-        exemplar: { labels: Labels.fromSorted(own), value, timestampMs } as Exemplar,
-      });
-  }
-
-  /** Metadata and exemplars have no blocks; they are written as they are before log segments go. */
-  async #saveSmall(): Promise<void> {
-    for (const t of this.#tenants.values()) {
-      const folder = this.#tenantFolder(t.id);
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      if (t.metadata.size > 0) await writeJson(path.join(folder, 'metadata.json'), [...t.metadata.values()]);
-      if (t.exemplars.length > 0)
-        await writeJson(
-          path.join(folder, 'exemplars.json'),
-          t.exemplars.map((e) => [e.labels.flat, e.exemplar.labels.flat, e.exemplar.value, e.exemplar.timestampMs]),
-        );
-    }
-  }
-}
-
-function* seriesOf(t: Tenant, w: HeadWindow): IterableIterator<readonly [Labels, readonly BlockChunk[]]> {
-  const scratch = new Uint8Array(CHUNK_BYTES_MAX);
-  for (let ref = 0; ref < t.head.index.size; ref++) {
-    const chunks: BlockChunk[] = [];
-    for (let c = w.head(ref); c !== NO_CHUNK; c = w.prev[c]!) {
-      const at = w.offset(c);
-      chunks.push({
-        kind: KIND_FLOATS,
-        minT: w.minT[c]!,
-        maxT: w.maxT[c]!,
-        bytes: w.page(c).subarray(at, at + w.size[c]!),
-      });
-    }
-    chunks.reverse();
-    const late = w.late.get(ref);
-    for (let i = 0; late && i < late.length; i += CHUNK_SAMPLES_MAX) {
-      const n = Math.min(CHUNK_SAMPLES_MAX, late.length - i);
-      const minT = late.ts[i]!;
-      const offsets = late.ts.slice(i, i + n).map((x) => x - minT);
-      const values = late.values.slice(i, i + n);
-      const end = encodeChunk(offsets, values, new Uint32Array(values.buffer), n, scratch, 0);
-      chunks.push({ kind: KIND_FLOATS, minT, maxT: late.ts[i + n - 1]!, bytes: scratch.slice(0, end) });
-    }
-    const h = w.histograms.get(ref);
-    if (h) chunks.push({ kind: KIND_HISTOGRAMS, minT: h.ts[0]!, maxT: h.ts.at(-1)!, bytes: encodeHistogramChunk(h) });
-    if (chunks.length > 0) yield [t.head.index.labels(ref), chunks];
-  }
-}
-
-async function writeJson(file: string, value: unknown): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-  const handle = await open(`${file}.tmp`, 'w', 0o600);
-  try {
-    await handle.writeFile(JSON.stringify(value));
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(`${file}.tmp`, file);
-  await syncFolder(path.dirname(file));
 }
 
 async function linkOrCopy(from: string, to: string): Promise<void> {
@@ -560,9 +482,4 @@ export function folderBytes(folder: string): number {
   for (const e of readdirSync(folder, { withFileTypes: true, recursive: true }))
     if (e.isFile()) sum += statSync(path.join(e.parentPath, e.name)).size;
   return sum;
-}
-
-/** For tools: removes a store's folder. */
-export function removeStore(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
 }

@@ -39,6 +39,8 @@ export class Gather {
     this.#start = startMs;
     this.#end = endMs;
     this.#spans = [];
+    this.#histogramTs = [];
+    this.#histogramItems = [];
   }
 
   get samples(): number {

@@ -26,8 +26,12 @@ export class HeadWindow {
   /** Monotonic time of the last write, ms. */
   lastWriteMs = 0;
   samples = 0;
+  /** Time of its first sample, ms. */
+  firstMs = Number.POSITIVE_INFINITY;
   /** Oldest WAL segment that may hold samples of this window. */
   firstSegment = Number.POSITIVE_INFINITY;
+  /** Where the log stood when the window began to be cut; its block names it, also when writing takes several tries. */
+  cut: { readonly segment: number; readonly offset: number } | undefined;
   readonly late = new Map<number, LateSamples>();
   readonly histograms = new Map<number, HistogramSamples>();
   readonly pages: Uint8Array[] = [];

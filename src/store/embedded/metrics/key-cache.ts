@@ -6,12 +6,16 @@
 import { randomInt } from 'node:crypto';
 import { NO_SERIES } from './series-index.ts';
 
-const SEED = randomInt(2 ** 32);
+/** A look-up that passes more slots than this chooses a new seed: by chance it never happens, by attack once. */
+const PROBES_MAX = 256;
 /** Bytes of keys remembered per tenant and dialect; beyond it the cache starts anew. */
 export const KEY_BYTES_MAX = 1024 * 1024 * 1024;
 
 export class KeyCache {
   count = 0;
+  /** Times a new seed was chosen. */
+  reseeds = 0;
+  #seed: number;
   #bytes = new Uint8Array(4096);
   #view = new DataView(this.#bytes.buffer);
   #used = 0;
@@ -21,6 +25,11 @@ export class KeyCache {
   #hash = new Uint32Array(64);
   #next = new Uint32Array(64);
   #slots = new Uint32Array(128);
+
+  /** `seed` is for tests; it is random otherwise. */
+  constructor(seed: number = randomInt(2 ** 32)) {
+    this.#seed = seed;
+  }
 
   get memoryBytes(): number {
     return this.#bytes.length + this.#start.length * 20 + this.#slots.length * 4;
@@ -34,9 +43,14 @@ export class KeyCache {
   find(previous: number, keys: Uint8Array, view: DataView, start: number, end: number): number {
     const guess = previous === NO_SERIES ? 0 : this.#next[previous]!;
     if (guess < this.count && this.#equal(guess, view, start, end)) return guess;
-    const hash = hashOf(keys, start, end);
+    const hash = hashOf(this.#seed, keys, start, end);
     const mask = this.#slots.length - 1;
+    let probes = 0;
     for (let s = hash & mask; this.#slots[s] !== 0; s = (s + 1) & mask) {
+      if (++probes > PROBES_MAX) {
+        this.#reseed();
+        return this.find(NO_SERIES, keys, view, start, end);
+      }
       const entry = this.#slots[s]! - 1;
       if (this.#hash[entry] === hash && this.#equal(entry, view, start, end)) {
         if (previous !== NO_SERIES) this.#next[previous] = entry;
@@ -72,7 +86,7 @@ export class KeyCache {
     this.#end[entry] = this.#used;
     this.#ref[entry] = ref;
     this.#next[entry] = entry + 1;
-    this.#hash[entry] = hashOf(keys, start, end);
+    this.#hash[entry] = hashOf(this.#seed, keys, start, end);
     if (this.count * 2 > this.#slots.length) {
       this.#slots = new Uint32Array(this.#slots.length * 2);
       for (let e = 0; e < entry; e++) this.#place(e);
@@ -107,6 +121,16 @@ export class KeyCache {
     return true;
   }
 
+  #reseed(): void {
+    this.#seed = randomInt(2 ** 32);
+    this.reseeds++;
+    this.#slots = new Uint32Array(this.#slots.length);
+    for (let e = 0; e < this.count; e++) {
+      this.#hash[e] = hashOf(this.#seed, this.#bytes, this.#start[e]!, this.#end[e]!);
+      this.#place(e);
+    }
+  }
+
   #place(entry: number): void {
     const mask = this.#slots.length - 1;
     let s = this.#hash[entry]! & mask;
@@ -121,8 +145,9 @@ function doubled(from: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   return to;
 }
 
-function hashOf(b: Uint8Array, start: number, end: number): number {
-  let h = SEED ^ (end - start);
+/** Exported for the test that builds collisions. */
+export function hashOf(seed: number, b: Uint8Array, start: number, end: number): number {
+  let h = seed ^ (end - start);
   for (let i = start; i < end; i++) {
     h = Math.imul(h ^ b[i]!, 0x01000193);
     h ^= h >>> 15;

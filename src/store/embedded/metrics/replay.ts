@@ -22,6 +22,13 @@ import { NO_SERIES } from './series-index.ts';
 import type { Tenant } from './tenant.ts';
 import { readSegment, type WalRecord } from './wal-read.ts';
 
+export interface DamagedSpan {
+  readonly message: string;
+  /** Times of samples in the same segment: the lost ones lie among them, as far as one can know. */
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
 export interface ReplayReport {
   readonly lastSegment: number;
   readonly records: number;
@@ -29,6 +36,7 @@ export interface ReplayReport {
   readonly damagedSpans: number;
   /** Samples whose series record was damaged. */
   readonly orphans: number;
+  readonly damage: readonly DamagedSpan[];
 }
 
 export interface ReplayPorts {
@@ -48,6 +56,9 @@ export function segmentNumbers(folder: string): number[] {
     .sort((a, b) => a - b);
 }
 
+/** Damaged spans that are named in answers; all are counted and logged. */
+const DAMAGE_MAX = 100;
+
 interface Known {
   readonly tenant: Tenant;
   /** Ref of each series number of the segment. */
@@ -60,16 +71,21 @@ export function replayWal(ports: ReplayPorts): ReplayReport {
   let samples = 0;
   let damagedSpans = 0;
   let orphans = 0;
+  const damage: DamagedSpan[] = [];
   for (const segment of segments) {
     const file = path.join(ports.folder, `${String(segment).padStart(8, '0')}.wal`);
     const known = new Map<number, Known>();
+    const span = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
+    const lost: string[] = [];
+    const orphansBefore = orphans;
     const report = readSegment(file, (r) => {
       try {
-        const n = apply(r, segment, known, ports);
+        const n = apply(r, segment, known, span, ports);
         if (n < 0) orphans -= n;
         else samples += n;
       } catch (error) {
         damagedSpans++;
+        lost.push(`the record at byte ${r.offset} of ${file} makes no sense and is left out`);
         ports.logger.warn('a record of the metrics log makes no sense and is left out', {
           file,
           offset: r.offset,
@@ -80,21 +96,38 @@ export function replayWal(ports: ReplayPorts): ReplayReport {
     records += report.records;
     for (const d of report.damaged) {
       damagedSpans++;
+      lost.push(`${file} is damaged from byte ${d.from} to ${d.to}; the records there are lost`);
       ports.logger.warn('damage within the metrics log: records in this span are lost', {
         file,
         from: d.from,
         to: d.to,
       });
     }
+    if (orphans > orphansBefore)
+      lost.push(
+        `${orphans - orphansBefore} samples of ${file} are left out, for the record of their series is damaged`,
+      );
+    if (report.tailDamaged) {
+      damagedSpans++;
+      lost.push(`${file} is damaged from byte ${report.goodBytes} to its end; the records there are lost`);
+    }
+    for (const message of lost)
+      if (damage.length < DAMAGE_MAX) damage.push({ message, startMs: span.from, endMs: span.to });
     if (report.tornBytes > 0)
       ports.logger.info('the metrics log ends within a record; the rest is cut', { file, bytes: report.tornBytes });
   }
   if (orphans > 0) ports.logger.warn('samples whose series record is damaged are left out', { samples: orphans });
-  return { lastSegment: segments.at(-1) ?? 0, records, samples, damagedSpans, orphans };
+  return { lastSegment: segments.at(-1) ?? 0, records, samples, damagedSpans, orphans, damage };
 }
 
 /** Answers the samples applied, or minus the samples without a series. */
-function apply(r: WalRecord, segment: number, tenants: Map<number, Known>, ports: ReplayPorts): number {
+function apply(
+  r: WalRecord,
+  segment: number,
+  tenants: Map<number, Known>,
+  span: { from: number; to: number },
+  ports: ReplayPorts,
+): number {
   if (r.type === RECORD_TENANT) {
     tenants.set(r.tenant, { tenant: ports.tenant(tenantId(textAt(r.bytes, 0))), refs: [] });
     return 0;
@@ -129,6 +162,8 @@ function apply(r: WalRecord, segment: number, tenants: Map<number, Known>, ports
         const t = base + offsets[i + 1]!;
         if (t !== windowMs) {
           windowMs = t;
+          if (t < span.from) span.from = t;
+          if (t > span.to) span.to = t;
           skip = tenant.blocks.length > 0 && inBlock(t);
         }
         if (ref === undefined) lost++;
@@ -140,7 +175,7 @@ function apply(r: WalRecord, segment: number, tenants: Map<number, Known>, ports
       const ref = refs[words[0]!];
       const t = timeAt(words, 1);
       if (ref === undefined) return -1;
-      if (!inBlock(t)) head.appendHistogram(ref, t, histogramAt(r.bytes, 12), 0, () => true);
+      if (!inBlock(t)) head.appendHistogram(ref, t, histogramAt(r.bytes, 12), Number.POSITIVE_INFINITY, 0, () => true);
       return 1;
     }
     case RECORD_EXEMPLAR: {

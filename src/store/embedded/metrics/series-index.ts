@@ -37,6 +37,7 @@ export class SeriesIndex {
   #slots = new Uint32Array(64);
   #labels: (Labels | undefined)[] = [];
   readonly #free: number[] = [];
+  readonly #freeStrings: number[] = [];
   readonly #compile: CompileMatcher;
 
   constructor(compile: CompileMatcher) {
@@ -135,6 +136,7 @@ export class SeriesIndex {
       if (entries.size === 0) this.#names.delete(name);
     }
     this.#compactPool();
+    this.#forgetStrings();
     this.#rehash(this.#slots.length);
   }
 
@@ -221,8 +223,8 @@ export class SeriesIndex {
   #intern(text: string): number {
     let id = this.#ids.get(text);
     if (id === undefined) {
-      id = this.strings.length;
-      this.strings.push(text);
+      id = this.#freeStrings.pop() ?? this.strings.length;
+      this.strings[id] = text;
       this.#ids.set(text, id);
     }
     return id;
@@ -272,8 +274,23 @@ export class SeriesIndex {
     this.#hashes = grown(this.#hashes, this.size);
   }
 
+  /** Strings that no series uses any more are dropped, their ids used again: pods come and go. */
+  #forgetStrings(): void {
+    const used = new Uint8Array(this.strings.length);
+    for (let i = 0; i < this.#poolUsed; i++) used[this.#pool[i]!] = 1;
+    for (let id = 0; id < used.length; id++) {
+      const text = this.strings[id]!;
+      if (used[id] === 1 || this.#ids.get(text) !== id) continue;
+      this.#ids.delete(text);
+      this.strings[id] = '';
+      this.#freeStrings.push(id);
+    }
+  }
+
   #compactPool(): void {
-    const pool = new Uint32Array(this.#pool.length);
+    let live = 0;
+    for (let ref = 0; ref < this.size; ref++) live += 2 * this.#count[ref]!;
+    const pool = new Uint32Array(Math.max(256, live + (live >> 1)));
     let used = 0;
     for (let ref = 0; ref < this.size; ref++) {
       const n = 2 * this.#count[ref]!;

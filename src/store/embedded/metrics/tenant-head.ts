@@ -33,6 +33,7 @@ export class TenantHead {
   readonly #blockMs: number;
   readonly #raw: RawPages;
   readonly #slot: Slot;
+  #rawBytes = 0;
   samplesTotal = 0;
   minTimeMs = Number.POSITIVE_INFINITY;
   maxTimeMs = Number.NEGATIVE_INFINITY;
@@ -57,9 +58,7 @@ export class TenantHead {
   }
 
   get memoryBytes(): number {
-    let sum = this.index.memoryBytes + this.#slots.length * 45;
-    for (let ref = 0; ref < this.index.size; ref++)
-      if (this.#slots[ref] !== NO_SLOT) sum += SLOT_CAPACITIES[this.#class[ref]!]! * 12;
+    let sum = this.index.memoryBytes + this.#slots.length * 45 + this.#rawBytes;
     for (const w of this.windows.values()) sum += w.memoryBytes;
     for (const w of this.frozen) sum += w.memoryBytes;
     return sum;
@@ -106,6 +105,7 @@ export class TenantHead {
       if (this.#slots[ref] === NO_SLOT) {
         this.#class[ref] = 0;
         this.#slots[ref] = this.#raw.take(0);
+        this.#rawBytes += SLOT_CAPACITIES[0] * 12;
       }
       this.#base[ref] = t;
       this.#rawEnd[ref] = this.windowAt(t).endMs;
@@ -138,18 +138,29 @@ export class TenantHead {
     ref: number,
     t: number,
     histogram: NativeHistogram,
+    lateMs: number,
     oldestMs: number,
     same: (a: NativeHistogram, b: NativeHistogram) => boolean,
   ): AppendOutcome {
     const last = this.#lastT[ref]!;
-    if (t < last) return REFUSED_OUT_OF_ORDER;
+    if (t < last - lateMs || (t < last && lateMs === 0)) return REFUSED_OUT_OF_ORDER;
+    if (t < oldestMs) return REFUSED_TOO_OLD;
     const window = this.windowAt(t);
     let column = window.histograms.get(ref);
-    if (t === last) {
-      const old = column?.ts.at(-1) === t ? column.items.at(-1)! : undefined;
-      return old && same(old, histogram) ? REPEATED : REFUSED_DUPLICATE;
+    if (t <= last) {
+      let i = column?.ts.length ?? 0;
+      while (i > 0 && column!.ts[i - 1]! > t) i--;
+      if (i > 0 && column!.ts[i - 1] === t)
+        return same(column!.items[i - 1]!, histogram) ? REPEATED : REFUSED_DUPLICATE;
+      if (t === last || this.bitsAt(ref, t)) return REFUSED_DUPLICATE;
+      if (!column) window.histograms.set(ref, (column = { ts: [], items: [] }));
+      column.ts.splice(i, 0, t);
+      column.items.splice(i, 0, histogram);
+      window.samples++;
+      this.samplesTotal++;
+      if (t < this.minTimeMs) this.minTimeMs = t;
+      return LATE;
     }
-    if (t < oldestMs) return REFUSED_TOO_OLD;
     if (!column) window.histograms.set(ref, (column = { ts: [], items: [] }));
     column.ts.push(t);
     column.items.push(histogram);
@@ -173,6 +184,8 @@ export class TenantHead {
       if (this.segment < w.firstSegment) w.firstSegment = this.segment;
       this.#window = w;
     }
+    // called for the first sample of every raw slot, every late one and every histogram, so the least time passes here
+    if (t < w.firstMs) w.firstMs = t;
     return w;
   }
 
@@ -222,12 +235,14 @@ export class TenantHead {
   /** Drops a window whose block is in place, gives back idle memory, forgets series without any sample here. */
   release(window: HeadWindow): number[] {
     this.frozen.delete(window);
+    this.minTimeMs = Math.min(...[...this.windows.values(), ...this.frozen].map((w) => w.firstMs));
     const gone: number[] = [];
     const all = [...this.windows.values(), ...this.frozen];
     for (let ref = 0; ref < this.index.size; ref++) {
       if (!this.index.isAlive(ref) || this.#rawCount[ref] !== 0 || this.#lastT[ref]! >= window.endMs) continue;
       if (this.#slots[ref] !== NO_SLOT) {
         this.#raw.give(this.#class[ref]!, this.#slots[ref]!);
+        this.#rawBytes -= SLOT_CAPACITIES[this.#class[ref]!]! * 12;
         this.#slots[ref] = NO_SLOT;
       }
       if (all.every((w) => w.head(ref) === NO_CHUNK && !w.late.has(ref) && !w.histograms.has(ref))) gone.push(ref);
@@ -238,8 +253,23 @@ export class TenantHead {
 
   /** Gives back all raw memory; the head is not used afterwards. */
   dispose(): void {
-    for (let ref = 0; ref < this.index.size; ref++)
+    for (let ref = 0; ref < this.index.size; ref++) {
       if (this.index.isAlive(ref) && this.#slots[ref] !== NO_SLOT) this.#raw.give(this.#class[ref]!, this.#slots[ref]!);
+      // a query that began before must not read memory that is another tenant's from now on
+      this.#slots[ref] = NO_SLOT;
+      this.#rawCount[ref] = 0;
+    }
+    this.windows.clear();
+    this.frozen.clear();
+    this.#window = undefined;
+  }
+
+  /** Has the series anything between the two times? Exact to a chunk; decodes nothing. */
+  hasData(ref: number, startMs: number, endMs: number): boolean {
+    if (this.#rawCount[ref]! > 0 && this.#base[ref]! <= endMs && this.#lastT[ref]! >= startMs) return true;
+    for (const w of this.frozen) if (windowHas(w, ref, startMs, endMs)) return true;
+    for (const w of this.windows.values()) if (windowHas(w, ref, startMs, endMs)) return true;
+    return false;
   }
 
   /** Hands the samples of a series in the range to `into`, oldest first except for late ones. */
@@ -288,6 +318,7 @@ export class TenantHead {
     to.page.offsets.set(from.page.offsets.subarray(from.at, from.at + n), to.at);
     to.page.bits.set(from.page.bits.subarray(2 * from.at, 2 * (from.at + n)), 2 * to.at);
     this.#raw.give(old, this.#slots[ref]!);
+    this.#rawBytes += (SLOT_CAPACITIES[old + 1]! - SLOT_CAPACITIES[old]!) * 12;
     this.#class[ref] = old + 1;
     this.#slots[ref] = slot;
   }
@@ -307,4 +338,14 @@ export class TenantHead {
     this.#lastBits = copy(new Uint32Array(2 * n), this.#lastBits);
     this.walIds = copy(new Uint32Array(n), this.walIds);
   }
+}
+
+function windowHas(w: HeadWindow, ref: number, startMs: number, endMs: number): boolean {
+  if (w.startMs > endMs || w.endMs <= startMs) return false;
+  for (let c = w.head(ref); c !== NO_CHUNK; c = w.prev[c]!)
+    if (w.minT[c]! <= endMs && w.maxT[c]! >= startMs) return true;
+  const late = w.late.get(ref);
+  if (late && late.ts[0]! <= endMs && late.ts[late.length - 1]! >= startMs) return true;
+  const h = w.histograms.get(ref);
+  return h !== undefined && h.ts[0]! <= endMs && h.ts.at(-1)! >= startMs;
 }

@@ -15,17 +15,24 @@ export interface ReaderPorts {
   readonly gather: Gather;
   readonly compile: CompileMatcher;
   readonly onCorrupt: (message: string) => void;
+  /** File names as a tenant may see them: within the store. */
+  readonly shorten: (message: string) => string;
   /** Older samples are out of retention and not served; -Infinity for none. */
   readonly oldestMs: () => number;
 }
 
 export class TenantReader implements MetricsReader {
-  readonly #tenant: Tenant;
+  /** Looked up at each query: a tenant that was deleted meanwhile must answer nothing. */
+  readonly #find: () => Tenant;
   readonly #ports: ReaderPorts;
 
-  constructor(tenant: Tenant, ports: ReaderPorts) {
-    this.#tenant = tenant;
+  constructor(find: () => Tenant, ports: ReaderPorts) {
+    this.#find = find;
     this.#ports = ports;
+  }
+
+  get #tenant(): Tenant {
+    return this.#find();
   }
 
   select(
@@ -33,8 +40,11 @@ export class TenantReader implements MetricsReader {
     range: TimeRange,
     hints: SelectHints = {},
   ): readonly SeriesColumns[] | Promise<readonly SeriesColumns[]> {
+    const tenant = this.#tenant;
     const startMs = Math.max(range.startMs, this.#ports.oldestMs());
-    const blocks = this.#tenant.blocks.filter((b) => b.footer.startMs <= range.endMs && b.footer.endMs > startMs);
+    for (const d of tenant.damage)
+      if (d.startMs <= range.endMs && d.endMs >= startMs) hints.warn?.(this.#ports.shorten(d.message));
+    const blocks = tenant.blocks.filter((b) => b.footer.startMs <= range.endMs && b.footer.endMs > startMs);
     if (blocks.length === 0) return this.#collect(matchers, startMs, range.endMs, hints, undefined);
     return this.#withBlocks(matchers, startMs, range.endMs, hints, blocks);
   }
@@ -47,23 +57,38 @@ export class TenantReader implements MetricsReader {
     blocks: Tenant['blocks'],
   ): Promise<readonly SeriesColumns[]> {
     const loaded = new Map<string, LoadedSeries[]>();
-    for (const block of blocks) {
-      hints.signal?.throwIfAborted();
-      let series: LoadedSeries[];
-      try {
-        series = await block.select(matchers, startMs, endMs, (m) => this.#corrupt(m, hints));
-      } catch (error) {
-        if (!(error instanceof VigieError) || error.code !== 'corrupt') throw error;
-        this.#corrupt(`${error.message}; the block is left out`, hints);
-        continue;
-      }
-      for (const s of series) {
+    await this.#eachBlock(blocks, hints, async (block) => {
+      for (const s of await block.select(matchers, startMs, endMs, (m) => this.#corrupt(m, hints))) {
         const list = loaded.get(s.labels.key);
         if (list) list.push(s);
         else loaded.set(s.labels.key, [s]);
       }
-    }
+      const seriesMax = hints.seriesMax ?? Number.POSITIVE_INFINITY;
+      if (loaded.size > seriesMax) throw tooManySeries(seriesMax);
+    });
     return this.#collect(matchers, startMs, endMs, hints, loaded);
+  }
+
+  /** Block after block; a damaged one is left out and named. Merging and retention wait with removing the files. */
+  async #eachBlock(
+    blocks: Tenant['blocks'],
+    hints: SelectHints,
+    work: (block: Tenant['blocks'][number]) => Promise<void>,
+  ): Promise<void> {
+    for (const block of blocks) block.acquire();
+    try {
+      for (const block of blocks) {
+        hints.signal?.throwIfAborted();
+        try {
+          await work(block);
+        } catch (error) {
+          if (!(error instanceof VigieError) || error.code !== 'corrupt') throw error;
+          this.#corrupt(`${error.message}; the block is left out`, hints);
+        }
+      }
+    } finally {
+      for (const block of blocks) await block.release();
+    }
   }
 
   /** One synchronous pass: the gatherer is shared and must not be left half full across an await. */
@@ -86,11 +111,8 @@ export class TenantReader implements MetricsReader {
           `the query loads more than ${samplesMax} samples; narrow it or raise the limit`,
         );
     };
-    if (refs.length + (loaded?.size ?? 0) > seriesMax && Math.max(refs.length, loaded?.size ?? 0) > seriesMax)
-      throw new VigieError(
-        'query_limit',
-        `the query selects more than ${seriesMax} series; narrow it or raise the limit`,
-      );
+    if (refs.length > seriesMax) throw tooManySeries(seriesMax);
+    let found = 0;
     const corrupt = (message: string): void => this.#corrupt(message, hints);
     gather.begin(startMs, endMs);
     for (const ref of refs) {
@@ -105,7 +127,9 @@ export class TenantReader implements MetricsReader {
       head.gather(ref, startMs, endMs, gather);
       gather.finish(labels, deleted.size > 0 ? deleted.get(labels.key) : undefined);
       check();
+      found++;
     }
+    if (found + (loaded?.size ?? 0) > seriesMax) throw tooManySeries(seriesMax);
     for (const [key, list] of loaded ?? []) {
       for (const l of list) gatherLoaded(l, gather, corrupt);
       gather.finish(list[0]!.labels, deleted.get(key));
@@ -114,19 +138,36 @@ export class TenantReader implements MetricsReader {
     return gather.result();
   }
 
+  /** Exact to a chunk, from indexes alone; only series with deleted ranges are looked at sample by sample. */
   async series(
     matcherSets: readonly (readonly Matcher[])[],
     range: TimeRange,
     limit = Number.POSITIVE_INFINITY,
   ): Promise<readonly Labels[]> {
+    const tenant = this.#tenant;
+    const { head, deleted } = tenant;
+    const startMs = Math.max(range.startMs, this.#ports.oldestMs());
+    const { endMs } = range;
+    const blocks = tenant.blocks.filter((b) => b.footer.startMs <= endMs && b.footer.endMs > startMs);
     const found = new Map<string, Labels>();
     for (const matchers of matcherSets.length === 0 ? [[]] : matcherSets) {
-      for (const s of await this.select(matchers, range)) {
-        found.set(s.labels.key, s.labels);
-        if (found.size >= limit) return [...found.values()];
-      }
+      for (const ref of head.index.select(matchers))
+        if (head.hasData(ref, startMs, endMs)) found.set(head.index.labels(ref).key, head.index.labels(ref));
+      await this.#eachBlock(blocks, {}, async (block) => {
+        for (const l of await block.labels(matchers, startMs, endMs)) found.set(l.key, l);
+      });
     }
-    return [...found.values()];
+    const out: Labels[] = [];
+    for (const [key, labels] of found) {
+      if (out.length >= limit) break;
+      if (deleted.has(key)) {
+        const exact = [...labels].map(([name, value]): Matcher => ({ name, op: '=', value }));
+        const selected = await this.select(exact, range);
+        if (!selected.some((s) => s.labels.key === key)) continue;
+      }
+      out.push(labels);
+    }
+    return out;
   }
 
   async labelNames(
@@ -178,6 +219,9 @@ export class TenantReader implements MetricsReader {
 
   #corrupt(message: string, hints: SelectHints): void {
     this.#ports.onCorrupt(message);
-    hints.warn?.(message);
+    hints.warn?.(this.#ports.shorten(message));
   }
 }
+
+const tooManySeries = (max: number): VigieError =>
+  new VigieError('query_limit', `the query selects more than ${max} series; narrow it or raise the limit`);

@@ -27,6 +27,9 @@ import type { Wal } from './wal.ts';
 export const FUTURE_MS_MAX = 10 * 60_000;
 /** Total length of an exemplar's labels in characters (OpenMetrics). */
 const EXEMPLAR_LABELS_MAX = 128;
+/** Encodings remembered per active series, on top of a fixed number, before the memory of them starts anew. */
+const KEYS_PER_SERIES_MAX = 4;
+const KEYS_SPARE = 4_096;
 const RECORD_SAMPLES_MAX = 1_000_000;
 const OFFSET_MAX = 2 ** 31 - 1;
 
@@ -40,11 +43,14 @@ export interface WriterPorts {
 let refs = new Uint32Array(1024);
 
 export class TenantWriter implements MetricsWriter {
-  readonly #tenant: Tenant;
+  /** Looked up at each append: a deleted tenant's memory must not be written to by a writer that outlived it. */
+  readonly #find: () => Tenant;
   readonly #ports: WriterPorts;
+  #tenant: Tenant;
 
-  constructor(tenant: Tenant, ports: WriterPorts) {
-    this.#tenant = tenant;
+  constructor(find: () => Tenant, ports: WriterPorts) {
+    this.#find = find;
+    this.#tenant = find();
     this.#ports = ports;
   }
 
@@ -52,6 +58,7 @@ export class TenantWriter implements MetricsWriter {
     try {
       const wal = this.#ports.wal();
       wal.checkRoom();
+      this.#tenant = this.#find();
       const result = this.#append(batch, wal);
       this.#ports.onResult(result);
       if (result.samplesAccepted + result.histogramsAccepted + result.exemplarsAccepted === 0 && wal.pendingBytes === 0)
@@ -71,9 +78,9 @@ export class TenantWriter implements MetricsWriter {
     let at = 0;
     samples.forEach((s, i) => {
       sampleStart[i] = at;
-      if (s.histogram) histograms.push({ series: i, timestampMs: s.timestampMs, histogram: s.histogram });
+      if (s.histogram) histograms.push({ series: i, timestampMs: Math.trunc(s.timestampMs), histogram: s.histogram });
       else {
-        timestamps[at] = s.timestampMs;
+        timestamps[at] = Math.trunc(s.timestampMs);
         values[at] = s.value;
         if (s.stale) setStale(values, at);
         at++;
@@ -134,8 +141,8 @@ export class TenantWriter implements MetricsWriter {
         tally.add('too_far_in_future', 1, () => this.#where(ref, h.timestampMs, `newest allowed ${newest}`));
         continue;
       }
-      const outcome = head.appendHistogram(ref, h.timestampMs, h.histogram, oldest, sameHistogram);
-      if (outcome <= REPEATED) {
+      const outcome = head.appendHistogram(ref, h.timestampMs, h.histogram, late, oldest, sameHistogram);
+      if (outcome <= LATE) {
         histograms++;
         if (outcome !== REPEATED) putHistogram(wal, tenant.walNumber, head.walIds[ref]!, h.timestampMs, h.histogram);
       } else this.#refused(tally, outcome, ref, h.timestampMs, oldest);
@@ -227,6 +234,8 @@ export class TenantWriter implements MetricsWriter {
     const { seriesCount, keys, keyStart, keyEnd } = batch;
     if (refs.length < seriesCount) refs = new Uint32Array(Math.max(refs.length * 2, seriesCount));
     const cache = batch.dialect === 'labels' ? undefined : tenant.keyCache(batch.dialect);
+    // one series may be written in many ways; a sender that tries them all shall not fill the memory
+    if (cache && cache.count > KEYS_PER_SERIES_MAX * head.index.alive + KEYS_SPARE) cache.clear();
     const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength);
     let previous = NO_SERIES;
     for (let i = 0; i < seriesCount; i++) {

@@ -19,6 +19,12 @@ export interface StoredExemplar {
   readonly exemplar: Exemplar;
 }
 
+export interface DamagedRange {
+  readonly message: string;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
 export class Tenant {
   readonly id: TenantId;
   readonly head: TenantHead;
@@ -29,6 +35,8 @@ export class Tenant {
   readonly deleted = new Map<string, DeletedRange[]>();
   /** Sorted by start; replaced as a whole, so that a reader keeps a consistent list. */
   blocks: readonly BlockReader[] = [];
+  /** Blocks that could not be opened, and ranges of the log that could not be read: named in answers about their time. */
+  damage: DamagedRange[] = [];
   /** Number in the current WAL segment, 0 for none yet. */
   walNumber = 0;
   walSeries = 0;

@@ -22,6 +22,8 @@ export interface SegmentReport {
   readonly damaged: readonly { readonly from: number; readonly to: number }[];
   /** Bytes at the end that are no whole record. */
   readonly tornBytes: number;
+  /** The bytes at the end have the length of a whole record and fail its checksum: damage rather than a torn write. */
+  readonly tailDamaged: boolean;
   /** Where the last good record ends. */
   readonly goodBytes: number;
 }
@@ -101,7 +103,11 @@ export function readSegment(file: string, each: (record: WalRecord) => void): Se
       at += whole;
       good = at;
     }
-    return { records, damaged, tornBytes: size - good, goodBytes: good };
+    const tailDamaged =
+      good + RECORD_HEADER_BYTES <= size &&
+      fill(good, RECORD_HEADER_BYTES) &&
+      good + RECORD_HEADER_BYTES + words[(good - base) >>> 2]! <= size;
+    return { records, damaged, tornBytes: size - good, tailDamaged, goodBytes: good };
   } finally {
     closeSync(fd);
   }

@@ -3,12 +3,13 @@
  * explains itself: tenants and series stand in it before their first sample, so a segment can be dropped or lost without
  * touching the meaning of others. Layout: docs/formats/wal.md. It does not know what records mean (records.ts does).
  */
-import { close, closeSync, fdatasync, fdatasyncSync, fsyncSync, openSync, write } from 'node:fs';
+import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Clock, Timer } from '../../../lib/clock.ts';
 import { messageOf, VigieError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
+import { type Disk, writeAll } from './disk.ts';
 
 export const WAL_MAGIC = 0x314c4156; // "VAL1"
 export const RECORD_HEADER_BYTES = 16;
@@ -27,8 +28,19 @@ export interface WalOptions {
   readonly syncIntervalMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly disk: Disk;
+  /** Default 256 MiB. */
+  readonly segmentBytes?: number;
   /** Called when a segment begins: all numbers of tenants and series are void. */
   readonly onSegment: (segment: number) => void;
+}
+
+/** The end of a finished segment that could not be written yet. */
+interface Tail {
+  readonly fd: number;
+  readonly bytes: Buffer;
+  readonly used: number;
+  readonly at: number;
 }
 
 interface Waiter {
@@ -42,6 +54,9 @@ export class Wal {
   #fd = -1;
   /** Bytes of this segment, written or waiting. */
   #position = 0;
+  /** Bytes of this segment that are written. */
+  #written = 0;
+  #tail: Tail | undefined;
   #definitionBytes = 0;
   #buffer = Buffer.allocUnsafeSlow(1 << 20);
   #words = new Uint32Array(this.#buffer.buffer);
@@ -54,8 +69,6 @@ export class Wal {
   #timer: Timer | undefined;
   #closed = false;
   #rollWanted = false;
-  /** No segment could be opened; the next write tries again. */
-  #broken = false;
   bytesWritten = 0;
 
   constructor(options: WalOptions) {
@@ -132,23 +145,22 @@ export class Wal {
       );
   }
 
-  /** Begins a new segment after what waits now; appends go on meanwhile. */
+  /** Begins a new segment after what waits now; appends go on meanwhile. Throws `storage`. */
   async roll(): Promise<void> {
+    const before = this.segment;
     this.#rollWanted = true;
-    while (this.#rollWanted) await this.flush();
+    await this.flush();
+    if (this.segment === before)
+      throw new VigieError('storage', `cannot begin a new segment of the metrics log in ${this.#o.folder}`);
   }
 
   async sync(): Promise<void> {
     await this.flush();
-    await this.#fdatasync();
+    await this.#sync();
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
-    if (this.#broken) {
-      this.#closed = true;
-      return;
-    }
     this.#timer?.cancel();
     try {
       await this.sync();
@@ -171,33 +183,8 @@ export class Wal {
     while (this.#waiters.length > 0) {
       const waiters = this.#waiters;
       this.#waiters = [];
-      if (this.#broken) {
-        this.#reopen();
-        const error = new VigieError(
-          'storage',
-          `the metrics log in ${this.#o.folder} cannot be written; the next request tries again`,
-        );
-        for (const w of waiters) w.reject(error);
-        continue;
-      }
-      const bytes = this.#buffer;
-      const used = this.#used;
-      this.#buffer = this.#spare;
-      this.#words = new Uint32Array(this.#buffer.buffer);
-      this.#used = 0;
-      const full = this.#rollWanted || this.#position > Math.max(SEGMENT_BYTES, 4 * this.#definitionBytes);
-      const old = this.#fd;
-      // what is appended from here on belongs to the next segment, so its definitions start anew
-      if (full) this.#reopen();
-      this.#rollWanted = false;
       try {
-        await writeAll(old, bytes, used);
-        this.bytesWritten += used;
-        this.#dirty = true;
-        if (full) {
-          await new Promise<void>((resolve, reject) => fdatasync(old, (e) => (e ? reject(e) : resolve())));
-          close(old, () => {});
-        } else if (this.#o.sync === 'always') await this.#fdatasync();
+        await this.#writeGroup();
         for (const w of waiters) w.resolve();
       } catch (cause) {
         const error = new VigieError(
@@ -207,47 +194,86 @@ export class Wal {
         );
         this.#o.logger.error(error.message);
         for (const w of waiters) w.reject(error);
-        // a torn record may stand at the end of that segment: nothing may follow it
-        if (!full) {
-          close(old, () => {});
-          this.#used = 0;
-          for (const w of this.#waiters.splice(0)) w.reject(error);
-          this.#reopen();
-        }
-      } finally {
-        this.#spare = bytes;
       }
     }
   }
 
-  #reopen(): void {
+  /**
+   * Writes what waits. When that fails the bytes stay waiting and are written again at the same place by the next
+   * group: what is in memory is in the log before anything after it is acknowledged.
+   */
+  async #writeGroup(): Promise<void> {
+    const { disk } = this.#o;
+    if (this.#tail) await this.#finish(this.#tail);
+    const bytes = this.#buffer;
+    const used = this.#used;
+    const fd = this.#fd;
+    const at = this.#written;
+    this.#buffer = this.#spare;
+    this.#words = new Uint32Array(this.#buffer.buffer);
+    this.#used = 0;
+    // what is appended from here on belongs to the next segment, so its definitions start anew
+    const full =
+      this.#rollWanted || this.#position > Math.max(this.#o.segmentBytes ?? SEGMENT_BYTES, 4 * this.#definitionBytes);
+    this.#rollWanted = false;
+    if (full && this.#next()) {
+      this.#spare = Buffer.allocUnsafeSlow(1 << 20);
+      this.#tail = { fd, bytes, used, at };
+      await this.#finish(this.#tail);
+      return;
+    }
     try {
-      this.#open();
-      this.#broken = false;
+      await writeAll(disk, fd, bytes, used, at);
+      this.#dirty = true;
+      if (this.#o.sync === 'always') await this.#sync();
+      this.#written = at + used;
+      this.bytesWritten += used;
+      this.#spare = bytes;
     } catch (error) {
-      this.#broken = true;
-      this.#used = 0;
-      this.#o.logger.error(messageOf(error));
+      await disk.truncate(fd, at).catch(() => {});
+      this.#putBack(bytes, used);
+      throw error;
     }
   }
 
-  async #fdatasync(): Promise<void> {
+  async #finish(tail: Tail): Promise<void> {
+    await writeAll(this.#o.disk, tail.fd, tail.bytes, tail.used, tail.at);
+    await this.#o.disk.sync(tail.fd);
+    this.bytesWritten += tail.used;
+    this.#tail = undefined;
+    await this.#o.disk.close(tail.fd).catch(() => {});
+  }
+
+  /** Joins bytes that could not be written with those that were appended meanwhile. */
+  #putBack(bytes: Buffer<ArrayBuffer>, used: number): void {
+    const later = this.#buffer;
+    const laterUsed = this.#used;
+    this.#buffer = bytes;
+    this.#words = new Uint32Array(bytes.buffer);
+    this.#used = used;
+    this.#room(laterUsed);
+    this.#buffer.set(later.subarray(0, laterUsed), used);
+    this.#used = used + laterUsed;
+    this.#spare = later;
+  }
+
+  async #sync(): Promise<void> {
     if (!this.#dirty) return;
     this.#dirty = false;
     const fd = this.#fd;
-    await new Promise<void>((resolve, reject) =>
-      fdatasync(fd, (e) => {
-        // a rolled segment was synced before it was closed
-        if (e && fd === this.#fd)
-          reject(new VigieError('storage', `cannot sync the metrics log: ${e.message}`, { cause: e }));
-        else resolve();
-      }),
-    );
+    try {
+      await this.#o.disk.sync(fd);
+    } catch (cause) {
+      // a rolled segment was synced before it was closed
+      if (fd !== this.#fd) return;
+      this.#dirty = true;
+      throw new VigieError('storage', `cannot sync the metrics log: ${messageOf(cause)}`, { cause });
+    }
   }
 
   #arm(): void {
     this.#timer = this.#o.clock.setTimer(() => {
-      this.#fdatasync()
+      this.#sync()
         .catch((error: unknown) => this.#o.logger.error(messageOf(error)))
         .finally(() => {
           if (!this.#closed) this.#arm();
@@ -255,10 +281,22 @@ export class Wal {
     }, this.#o.syncIntervalMs);
   }
 
+  /** False when no new segment can be opened: the old one goes on. */
+  #next(): boolean {
+    try {
+      this.#open();
+      return true;
+    } catch (error) {
+      this.#o.logger.error(messageOf(error));
+      return false;
+    }
+  }
+
   #open(): void {
     const file = path.join(this.#o.folder, segmentName(this.segment + 1));
+    let fd = -1;
     try {
-      this.#fd = openSync(file, 'wx', 0o600);
+      fd = this.#o.disk.open(file, 'wx');
       const folder = openSync(this.#o.folder, 'r');
       try {
         fsyncSync(folder);
@@ -266,10 +304,16 @@ export class Wal {
         closeSync(folder);
       }
     } catch (cause) {
+      if (fd >= 0) {
+        closeSync(fd);
+        rmSync(file, { force: true });
+      }
       throw new VigieError('storage', `cannot create ${file}: ${messageOf(cause)}`, { cause });
     }
+    this.#fd = fd;
     this.segment++;
     this.#position = 0;
+    this.#written = 0;
     this.#definitionBytes = 0;
     this.#used = 0;
     this.begin(WAL_MAGIC, 1);
@@ -284,24 +328,5 @@ export class Wal {
     buffer.set(this.#buffer.subarray(0, this.#used));
     this.#buffer = buffer;
     this.#words = new Uint32Array(buffer.buffer);
-  }
-}
-
-async function writeAll(fd: number, bytes: Buffer, length: number): Promise<void> {
-  let at = 0;
-  while (at < length) {
-    at += await new Promise<number>((resolve, reject) =>
-      write(fd, bytes, at, length - at, null, (e, n) => (e ? reject(e) : resolve(n))),
-    );
-  }
-}
-
-/** For tests and repair: makes one file durable. */
-export function syncFile(file: string): void {
-  const fd = openSync(file, 'r+');
-  try {
-    fdatasyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }
