@@ -1,0 +1,72 @@
+import { randomInt } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { tenantId } from '../../src/model/tenant.ts';
+import { openStore, sample, T0 } from '../support/metrics-store.ts';
+import { temporaryFolder } from '../support/peers.ts';
+import { corruptAtRandom } from './corruption.ts';
+import { boundaries, buildStore, damagedCopy, judge, targets, WRITTEN } from './damage.ts';
+
+const seed = Number(process.env['VIGIE_SEED'] ?? randomInt(1_000_000));
+
+describe('damaged files of the metrics store', () => {
+  it('an undamaged store serves everything, and a planted wrong value is seen', async () => {
+    using folder = temporaryFolder();
+    const store = path.join(folder.path, 'store');
+    await buildStore(store);
+    expect(await judge(store)).toMatchObject({ problems: [], lost: 0, served: WRITTEN, corruptions: 0, warnings: [] });
+    {
+      await using opened = await openStore(store);
+      const labels = { i: '0', t: 'a', pad: 'x'.repeat(30) };
+      await opened.writer(tenantId('a')).appendSamples([sample('m', T0 + 7_100_000, 0.25, labels)]);
+    }
+    expect((await judge(store)).problems.join()).toContain('was never written');
+  });
+
+  it('cuts at every record boundary, and between, lose only what was cut off', { timeout: 120_000 }, async () => {
+    using folder = temporaryFolder();
+    const original = path.join(folder.path, 'original');
+    await buildStore(original);
+    let cuts = 0;
+    for (const target of targets(original)) {
+      const ends = boundaries(original, target);
+      const step = target.kind === 'log' ? 7 : 1;
+      for (let k = 0; k < ends.length; k += step) {
+        for (const at of [ends[k]!, Math.max(0, ends[k]! - 1 - ((k * 13) % 37))]) {
+          using copy = temporaryFolder();
+          const to = path.join(copy.path, 'store');
+          damagedCopy(original, to, target.file, (b) => b.subarray(0, at));
+          const v = await judge(to);
+          expect(v.problems, `${target.file} cut at ${at}, seed ${seed}`).toEqual([]);
+          // a cut log is a torn write: no damage; a cut block is named
+          if (target.kind === 'block' && v.lost > 0) {
+            expect(v.corruptions).toBeGreaterThan(0);
+            expect(v.warnings.join()).toContain(target.file);
+          }
+          cuts++;
+        }
+      }
+    }
+    expect(cuts).toBeGreaterThan(60);
+  });
+
+  it('random damage serves nothing wrong and loses only what it hit', { timeout: 120_000 }, async () => {
+    const report = await corruptAtRandom(120, seed);
+    expect(report.problems).toEqual([]);
+    expect(report.lostSamples).toBeGreaterThan(500);
+    expect(report.harmless).toBeLessThan(60);
+  });
+
+  it('damaged small files are named and cost nothing else', async () => {
+    using folder = temporaryFolder();
+    const store = path.join(folder.path, 'store');
+    await buildStore(store);
+    writeFileSync(path.join(store, 'tenants/a/deleted.json'), '[[["__name__","m"');
+    const v = await judge(store);
+    expect(v).toMatchObject({ problems: [], lost: 0, corruptions: 1 });
+    expect(v.warnings.join()).toContain('tenants/a/deleted.json is damaged');
+    expect(v.warnings.join()).not.toContain(folder.path);
+    expect(readFileSync(path.join(store, 'FORMAT'), 'utf8')).toContain('metrics');
+  });
+});
