@@ -121,8 +121,8 @@ export class Overview {
   #own(): HealthProbe[] {
     const { store, documents, rules, directory, dataDir } = this.#i;
     return [
-      { id: 'metrics-store', kind: 'own', check: async () => (store.tenants(), { detail: '' }) },
-      { id: 'documents', kind: 'own', check: async () => (await documents.ping(), { detail: '' }) },
+      { id: 'metrics-store', kind: 'own', check: () => store.sync().then(() => ({ detail: '' })) },
+      { id: 'documents', kind: 'own', check: () => documents.ping().then(() => ({ detail: '' })) },
       {
         id: 'rules',
         kind: 'own',

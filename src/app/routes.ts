@@ -15,6 +15,7 @@ import { otlpMetricsRoutes } from '../http/otlp/metrics.ts';
 import { prometheusQueryRoutes } from '../http/prometheus/query.ts';
 import { timeParam } from '../http/prometheus/query-params.ts';
 import { remoteWriteRoute } from '../http/prometheus/remote-write.ts';
+import { prometheusRulesRoutes } from '../http/prometheus/rules.ts';
 import { statusRoutes } from '../http/prometheus/status.ts';
 import { targetsRoutes } from '../http/prometheus/targets.ts';
 import type { Route } from '../http/route.ts';
@@ -155,6 +156,11 @@ export function routeTable(p: RouteParts): {
     ...targetsRoutes({
       pools: (tenant) => p.telemetry.pools(tenant),
       matchTarget: (text, labels) => matchesAll(selector(text), labels),
+    }),
+    ...prometheusRulesRoutes({
+      view: (context) => p.rules.view(context.tenant),
+      parseSelector: selector,
+      compileMatcher,
     }),
     ...statusRoutes({
       store: p.store,

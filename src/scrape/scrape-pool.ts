@@ -28,6 +28,8 @@ export interface PoolPorts {
   readonly logger: Logger;
   readonly scratch: BatchScratch;
   readonly offsetSeed: string;
+  /** The first scrape comes at once instead of at the target's offset: functions of this process need no spreading. */
+  readonly atOnce?: boolean;
   readonly extraMetrics: boolean;
   /** Waits for one of the bounded places to scrape; answers how to give it back. */
   readonly enter: () => Promise<() => void>;
@@ -151,7 +153,9 @@ export class ScrapePool {
     };
     this.#running.set(key, running);
     const offset = targetOffsetMs(target, offsetSeed);
-    const delay = (offset - (clock.now() % target.intervalMs) + target.intervalMs) % target.intervalMs;
+    const delay = this.#ports.atOnce
+      ? 0
+      : (offset - (clock.now() % target.intervalMs) + target.intervalMs) % target.intervalMs;
     this.#arm(running, clock.monotonicMs() + delay, clock.now() + delay);
   }
 

@@ -204,7 +204,10 @@ export class ScrapeService {
       body: Buffer.from(await byUrl.get(target.discovered.get('instance'))!.read()),
       format: 'PrometheusText',
     });
-    const pool = new ScrapePool(config, { target: (l) => l, metric: (l) => l }, fetch, this.#ports);
+    const pool = new ScrapePool(config, { target: (l) => l, metric: (l) => l }, fetch, {
+      ...this.#ports,
+      atOnce: true,
+    });
     for (const t of targets) byUrl.set(t.instance, t);
     pool.update(
       targets.map((t, i) => ({
