@@ -7,7 +7,7 @@ export interface Scope {
   readonly environment: Environment;
   /** undefined: the operators, who see everything. */
   readonly tenant: string | undefined;
-  /** Name in paths and Kubernetes objects: a DNS label of at most 40 characters, unique by tenant. */
+  /** Name in paths and Kubernetes objects: a DNS label of at most 29 characters (a Grafana uid has 40), unique by tenant. */
   readonly slug: string;
   readonly namespace: string;
   readonly settings: CatalogueTenant | undefined;
@@ -48,13 +48,13 @@ export function tenantScope(config: CatalogueConfig, environment: Environment, t
 
 /** A DNS label for a tenant id: the id itself where it is one, else its letters and a hash that keeps ids apart. */
 export function slugOf(tenant: string): string {
-  if (/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(tenant) && tenant !== PLATFORM_SLUG && !/-[0-9a-f]{8}$/.test(tenant))
+  if (/^[a-z0-9]([a-z0-9-]{0,27}[a-z0-9])?$/.test(tenant) && tenant !== PLATFORM_SLUG && !/-[0-9a-f]{8}$/.test(tenant))
     return tenant;
   const letters = tenant
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '')
-    .slice(0, 31)
+    .slice(0, 20)
     .replace(/-+$/, '');
   return `${letters || 't'}-${createHash('sha256').update(tenant).digest('hex').slice(0, 8)}`;
 }
