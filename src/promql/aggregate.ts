@@ -6,6 +6,7 @@ import { ABSENT, FLOAT, HISTOGRAM, mergeRows, newRow, type Row } from './block.t
 import type { Context } from './context.ts';
 import { kahan, kahanState, quantile } from './float-math.ts';
 import { aggregateHistograms } from './histogram-aggregate.ts';
+import { histogramText } from './histogram-text.ts';
 import { formatG, formatPlain } from './literal.ts';
 import { labelsHash } from './xxhash64.ts';
 
@@ -223,6 +224,11 @@ export function checkQuantile(c: Context, q: number, pos: { start: number; end: 
   if (!(q >= 0 && q <= 1)) c.notes.warn(`quantile value should be between 0 and 1, got ${formatG(q)}`, pos);
 }
 
+/** True when no step asks for at least one element: the aggregation is empty before its parameter is looked at. */
+function asksForNone(param: Float64Array): boolean {
+  return param.every((k) => k < 1);
+}
+
 function countParam(v: number): number {
   if (Number.isNaN(v)) throw new VigieError('execution', 'Parameter value is NaN');
   if (v >= 2 ** 63) throw new VigieError('execution', `Scalar value ${formatG(v)} overflows int64`);
@@ -236,6 +242,7 @@ function masked(row: Row, present: Uint8Array): Row {
 }
 
 function topk(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Array): Row[] {
+  if (asksForNone(param)) return [];
   const top = e.op === 'topk';
   const out: Row[] = [];
   // NaN is never better than a number
@@ -252,7 +259,7 @@ function topk(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Arra
       const here: Row[] = [];
       for (const r of g.rows) {
         if (r.present[i] === FLOAT) here.push(r);
-        else if (r.present[i] === HISTOGRAM) c.notes.info(`ignored histogram in ${e.op} aggregation`, e.expr.pos);
+        else if (r.present[i] === HISTOGRAM) c.notes.info(`ignored histogram in ${e.op} aggregation`, e.pos);
       }
       if (k < 1) continue;
       if (here.length > k || c.n === 1) here.sort((a, b) => better(a.values[i]!, b.values[i]!));
@@ -269,6 +276,7 @@ function topk(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Arra
 }
 
 function limitk(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Array): Row[] {
+  if (asksForNone(param)) return [];
   const out: Row[] = [];
   for (const g of group(e, rows)) {
     const taken = new Float64Array(c.n);
@@ -326,7 +334,9 @@ function countValues(c: Context, e: Aggregate, rows: readonly Row[], label: stri
       const text = row.present[i] === HISTOGRAM ? histogramText(row.histograms![i]!) : formatPlain(row.values[i]!);
       let target = byText.get(text);
       if (!target) {
-        const labels = e.without ? base.with(label, text) : base.with(label, text).only(set);
+        const labelled = base.with(label, text);
+        // without (label) removes the new label again
+        const labels = e.without ? labelled.without(...e.grouping, METRIC_NAME) : labelled.only(set);
         target = out.get(labels.key);
         if (!target) out.set(labels.key, (target = newRow(labels, c.n)));
         byText.set(text, target);
@@ -336,8 +346,4 @@ function countValues(c: Context, e: Aggregate, rows: readonly Row[], label: stri
     }
   }
   return mergeRows([...out.values()]);
-}
-
-function histogramText(h: { readonly count: number; readonly sum: number }): string {
-  return `{count:${formatG(h.count)}, sum:${formatG(h.sum)}}`;
 }

@@ -137,6 +137,8 @@ export interface Binary {
   readonly left: Expr;
   readonly right: Expr;
   readonly bool: boolean;
+  /** Of the operator itself; what is wrong with it is reported there. */
+  readonly opPos?: Pos;
   /** Set when both sides are vectors. */
   readonly matching?: VectorMatching;
   readonly pos: Pos;

@@ -2,9 +2,9 @@
 import { VigieError } from '../lib/errors.ts';
 import type { NativeHistogram } from '../model/histogram.ts';
 import { Labels, METRIC_NAME } from '../model/labels.ts';
-import { type Binary, type BinaryOp, COMPARISONS, type VectorMatching } from './ast.ts';
+import { type Binary, type BinaryOp, COMPARISONS, type Pos, type VectorMatching } from './ast.ts';
 import { ABSENT, FLOAT, HISTOGRAM, mergeRows, nameless, newRow, type Row, withHistograms } from './block.ts';
-import type { Context } from './context.ts';
+import type { Annotations, Context } from './context.ts';
 import { pow } from './float-math.ts';
 import { binaryHistogram } from './histogram-binary.ts';
 
@@ -50,6 +50,7 @@ export function vectorScalar(
 ): Row[] {
   const compare = COMPARISONS.has(e.op);
   const f = FLOAT_OPS[e.op];
+  const notes = new LastNotes();
   const out: Row[] = [];
   for (const row of rows) {
     c.meter.tick();
@@ -61,9 +62,10 @@ export function vectorScalar(
       const s = scalars[i]!;
       if (p === HISTOGRAM || !f) {
         const h = p === HISTOGRAM ? row.histograms![i]! : undefined;
+        notes.step = i;
         const got = swapped
-          ? binaryHistogram(c, e, s, h ?? row.values[i]!)
-          : binaryHistogram(c, e, h ?? row.values[i]!, s);
+          ? binaryHistogram(notes, e, s, h ?? row.values[i]!)
+          : binaryHistogram(notes, e, h ?? row.values[i]!, s);
         result = put(result, i, got);
         continue;
       }
@@ -77,7 +79,31 @@ export function vectorScalar(
     }
     out.push(result);
   }
+  notes.addTo(c.notes);
   return mergeRows(out);
+}
+
+type Note = (notes: Annotations) => void;
+
+/**
+ * Annotations of one operator: of each step only the last is kept, as Prometheus does, whatever order the pairs are
+ * evaluated in here.
+ */
+class LastNotes implements Pick<Annotations, 'warn' | 'info'> {
+  readonly #byStep: (Note | undefined)[] = [];
+  step = 0;
+
+  warn(message: string, pos?: Pos): void {
+    this.#byStep[this.step] = (notes) => notes.warn(message, pos);
+  }
+
+  info(message: string, pos?: Pos): void {
+    this.#byStep[this.step] = (notes) => notes.info(message, pos);
+  }
+
+  addTo(notes: Annotations): void {
+    this.#byStep.forEach((note) => note?.(notes));
+  }
 }
 
 /** Writes a float or histogram at a step; undefined leaves it absent. */
@@ -168,7 +194,7 @@ function duplicates(m: VectorMatching, a: Row, b: Row, oneSide: 'left' | 'right'
   const group = m.on ? a.labels.only(new Set(m.labels)) : a.labels.without(...m.labels, METRIC_NAME);
   return new VigieError(
     'execution',
-    `found duplicate series for the match group ${describe(group)} on the ${oneSide} hand-side of the operation: [${describe(b.labels)}, ${describe(a.labels)}];many-to-many matching not allowed: matching labels must be unique on one side`,
+    `found duplicate series for the match group ${describe(group)} on the ${oneSide} hand-side of the operation: [${describe(a.labels)}, ${describe(b.labels)}];many-to-many matching not allowed: matching labels must be unique on one side`,
   );
 }
 
@@ -187,6 +213,7 @@ export function vectorVector(c: Context, e: Binary, left: readonly Row[], right:
   const drop = !compare || e.bool;
   const delayed = c.features.has('promql-delayed-name-removal');
   const f = FLOAT_OPS[e.op];
+  const notes = new LastNotes();
   const out: Row[] = [];
   const oneSide = swapped ? 'left' : 'right';
 
@@ -208,7 +235,8 @@ export function vectorVector(c: Context, e: Binary, left: readonly Row[], right:
       if (lp === HISTOGRAM || rp === HISTOGRAM || !f) {
         const l = lp === HISTOGRAM ? lRow!.histograms![i]! : lp === FLOAT ? lRow!.values[i]! : m.fillLeft!;
         const r = rp === HISTOGRAM ? rRow!.histograms![i]! : rp === FLOAT ? rRow!.values[i]! : m.fillRight!;
-        row = put(row, i, binaryHistogram(c, e, l, r));
+        notes.step = i;
+        row = put(row, i, binaryHistogram(notes, e, l, r));
         continue;
       }
       const l = lp === FLOAT ? lRow!.values[i]! : m.fillLeft!;
@@ -280,6 +308,7 @@ export function vectorVector(c: Context, e: Binary, left: readonly Row[], right:
       for (const row of rows) evaluatePair(undefined, row, (i) => !p || p[i] === ABSENT);
     }
   }
+  notes.addTo(c.notes);
   // a row without a sample on one side leaves nothing
   if (m.card !== 'one-to-one') {
     try {

@@ -8,17 +8,10 @@ import { put, renamed } from './binary.ts';
 import { ABSENT, FLOAT, HISTOGRAM, mergeRows, newRow, type Row, type Value } from './block.ts';
 import type { Context } from './context.ts';
 import { extendedWindow } from './extended-range.ts';
-import {
-  type ClassicBucket,
-  classicFraction,
-  classicQuantile,
-  nativeFraction,
-  nativeQuantile,
-} from './histogram-quantile.ts';
+import { overBuckets } from './histogram-call.ts';
 import { histogramWindow } from './histogram-range.ts';
 import { infoJoin } from './info.ts';
 import { DATE_FUNCTIONS, HISTOGRAM_MAPPERS, MAPPERS, naturalCompare } from './instant-functions.ts';
-import { formatPlain } from './literal.ts';
 import { findResets, KEEPS_NAME, RANGE_KERNELS, type Window } from './range-functions.ts';
 import { instantRows, type RangeInput, rangeInput } from './select.ts';
 
@@ -116,8 +109,12 @@ export function evaluateCall(c: Context, e: Call, ev: Evaluator): Value {
       return vector(relabelled(c, e, ev));
     case 'histogram_quantile':
     case 'histogram_quantiles':
-    case 'histogram_fraction':
-      return vector(overBuckets(c, e, ev));
+    case 'histogram_fraction': {
+      const many = func === 'histogram_quantiles';
+      const source = args[many ? 0 : args.length - 1]!;
+      const scalars = (many ? args.slice(2) : args.slice(0, -1)).map((a) => ({ values: ev.scalar(c, a), pos: a.pos }));
+      return vector(overBuckets(c, e, ev.vector(c, source), source, scalars, many ? ev.text(c, args[1]!) : ''));
+    }
     case 'info':
       return vector(infoJoin(c, e, ev.vector(c, args[0]!)));
   }
@@ -165,6 +162,7 @@ export function evaluateCall(c: Context, e: Call, ev: Evaluator): Value {
   return unreachable(func as never);
 }
 
+const NO_POSITION = { start: 0, end: 0 };
 const COUNTERS: ReadonlySet<string> = new Set(['rate', 'increase']);
 const COUNTER_SUFFIX = /_(?:total|sum|count|bucket)$/;
 
@@ -179,6 +177,8 @@ function overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistogra
   const n = steady ? Math.min(1, c.n) : c.n;
   const out: Row[] = [];
   const counter = COUNTERS.has(e.func);
+  // annotations point at the first argument; Prometheus evaluates a subquery as a range without a position
+  const notePos = unwrap(e.args[0]!).kind === 'subquery' ? NO_POSITION : e.args[0]!.pos;
   for (const s of input.series) {
     c.meter.tick();
     const base = renamed(c, { ...newRow(s.labels, 0), dropName: s.dropName ?? false }, !KEEPS_NAME.has(e.func));
@@ -221,7 +221,7 @@ function overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistogra
       }
       if (p2) w.p2 = p2[i]!;
       if (s.histograms && !ignoreHistograms && hasHistogram(s.histograms, lo, hi)) {
-        const got = histogramWindow(c, e.func, s, lo, hi, w, kernel, e.args.find((x) => x === arg)?.pos ?? input.pos);
+        const got = histogramWindow(c, e.func, s, lo, hi, w, kernel, notePos);
         if (got === undefined) continue;
         row = put(row, i, got);
         any = true;
@@ -242,7 +242,7 @@ function overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistogra
       if (name !== '' && !COUNTER_SUFFIX.test(name))
         c.notes.info(
           `metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ${JSON.stringify(name)}`,
-          arg.pos,
+          notePos,
         );
     }
     if (steady && c.n > 1)
@@ -280,10 +280,12 @@ function absentLabels(e: Expr): Labels {
 function sorted(c: Context, e: Call, ev: Evaluator): readonly Row[] {
   const rows = ev.vector(c, e.args[0]!);
   // an order over time means nothing: range results are sorted by labels
-  if (c.n > 1)
+  if (c.n > 1) {
+    c.notes.warn('sort is ineffective for range queries since results are always ordered by labels', e.pos);
     return e.func.startsWith('sort_by')
       ? rows
       : rows.map((r) => (r.histograms ? { ...r, present: r.present.map((p) => (p === FLOAT ? p : ABSENT)) } : r));
+  }
   const sign = e.func.endsWith('desc') ? -1 : 1;
   if (e.func.startsWith('sort_by_label')) {
     const names = e.args.slice(1).map((a) => ev.text(c, a));
@@ -342,90 +344,4 @@ function relabelled(c: Context, e: Call, ev: Evaluator): Row[] {
       return value === undefined ? r : change(r, r.labels.with(dst, value));
     }),
   );
-}
-
-function parseLe(text: string): number | undefined {
-  if (/^[+]?inf(inity)?$/i.test(text)) return Number.POSITIVE_INFINITY;
-  if (/^-inf(inity)?$/i.test(text)) return Number.NEGATIVE_INFINITY;
-  if (text === '' || /\s/.test(text)) return undefined;
-  const v = Number(text);
-  return Number.isNaN(v) ? undefined : v;
-}
-
-interface BucketGroup {
-  readonly labels: Labels;
-  readonly dropName: boolean;
-  readonly name: string;
-  readonly buckets: { readonly upper: number; readonly row: Row }[];
-}
-
-/** histogram_quantile, histogram_quantiles and histogram_fraction over classic buckets and native histograms. */
-function overBuckets(c: Context, e: Call, ev: Evaluator): Row[] {
-  const fraction = e.func === 'histogram_fraction';
-  const many = e.func === 'histogram_quantiles';
-  const source = e.args[many ? 0 : fraction ? 2 : 1]!;
-  const rows = ev.vector(c, source);
-  const params = (many ? e.args.slice(2) : fraction ? [] : [e.args[0]!]).map((a) => ({
-    q: ev.scalar(c, a),
-    pos: a.pos,
-  }));
-  const label = many ? ev.text(c, e.args[1]!) : '';
-  const bounds = fraction ? [ev.scalar(c, e.args[0]!), ev.scalar(c, e.args[1]!)] : [];
-  for (const p of params) for (let i = 0; i < c.n; i++) if (rows.length > 0) checkQuantile(c, p.q[i]!, p.pos);
-  const groups = new Map<string, BucketGroup>();
-  const out: Row[] = [];
-  const emit = (row: Row, q: Float64Array | undefined, each: (i: number) => number | undefined): void => {
-    const target = many && q ? { ...row, labels: row.labels.with(label, formatPlain(q[0]!)) } : row;
-    for (let i = 0; i < c.n; i++) put(target, i, each(i));
-    out.push(target);
-  };
-  const variants = fraction ? [undefined] : params.map((p) => p.q);
-  for (const row of rows) {
-    if (row.present.includes(HISTOGRAM)) {
-      for (const q of variants) {
-        const base = renamed(c, row, true);
-        emit(newRow(base.labels, c.n, base.dropName), q, (i) => {
-          if (row.present[i] !== HISTOGRAM) return undefined;
-          const h = row.histograms![i]!;
-          return q ? nativeQuantile(q[i]!, h) : nativeFraction(bounds[0]![i]!, bounds[1]![i]!, h);
-        });
-      }
-    }
-    if (!row.present.includes(FLOAT)) continue;
-    const le = row.labels.get('le');
-    const upper = parseLe(le);
-    if (upper === undefined) {
-      const name = row.labels.metricName;
-      c.notes.warn(
-        `bucket label "le" is missing or has a malformed value of ${JSON.stringify(le)}${name ? ` for metric name ${JSON.stringify(name)}` : ''}`,
-        source.pos,
-      );
-      continue;
-    }
-    const base = row.labels.without('le');
-    const delayed = c.features.has('promql-delayed-name-removal');
-    const labels = delayed ? base : base.without(METRIC_NAME);
-    const found = groups.get(base.key);
-    if (found) found.buckets.push({ upper, row });
-    else groups.set(base.key, { labels, dropName: true, name: row.labels.metricName, buckets: [{ upper, row }] });
-  }
-  for (const g of groups.values()) {
-    c.meter.tick();
-    for (const q of variants)
-      emit(newRow(g.labels, c.n, g.dropName && c.features.has('promql-delayed-name-removal')), q, (i) => {
-        const list: ClassicBucket[] = [];
-        for (const b of g.buckets)
-          if (b.row.present[i] === FLOAT) list.push({ upper: b.upper, count: b.row.values[i]! });
-        if (list.length === 0) return undefined;
-        if (!q) return classicFraction(bounds[0]![i]!, bounds[1]![i]!, list);
-        const { value, forced } = classicQuantile(q[i]!, list);
-        if (forced)
-          c.notes.info(
-            `input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)${g.name ? ` for metric name ${JSON.stringify(g.name)}` : ''}`,
-            source.pos,
-          );
-        return value;
-      });
-  }
-  return mergeRows(out);
 }

@@ -135,15 +135,16 @@ export function check(text: string, root: Expr, options: ParseOptions): void {
         const l = typeOf(e.left);
         const r = typeOf(e.right);
         const m = e.matching;
-        if (e.bool && !COMPARISONS.has(e.op)) fail(e, 'bool modifier can only be used on comparison operators');
+        const at = { pos: e.opPos ?? e.pos };
+        if (e.bool && !COMPARISONS.has(e.op)) fail(at, 'bool modifier can only be used on comparison operators');
         if (COMPARISONS.has(e.op) && !e.bool && l === 'scalar' && r === 'scalar')
-          fail(e, 'comparisons between scalars must use BOOL modifier');
+          fail(at, 'comparisons between scalars must use BOOL modifier');
         if (SET_OPERATORS.has(e.op) && m && m.card !== 'many-to-many')
-          fail(e, `no grouping allowed for ${JSON.stringify(e.op)} operation`);
+          fail(at, `no grouping allowed for ${JSON.stringify(e.op)} operation`);
         if (m?.on)
           for (const label of m.labels)
             if (m.include.includes(label))
-              fail(e, `label ${JSON.stringify(label)} must not occur in ON and GROUP clause at once`);
+              fail(at, `label ${JSON.stringify(label)} must not occur in ON and GROUP clause at once`);
         if (l !== 'scalar' && l !== 'vector')
           fail(e.left, 'binary expression must contain only scalar and instant vector types');
         if (r !== 'scalar' && r !== 'vector')
@@ -153,17 +154,17 @@ export function check(text: string, root: Expr, options: ParseOptions): void {
             m.explicit &&
             (m.labels.length > 0 || m.include.length > 0 || m.fillLeft !== undefined || m.fillRight !== undefined)
           )
-            fail(e, 'vector matching only allowed between instant vectors');
+            fail(at, 'vector matching only allowed between instant vectors');
           if (SET_OPERATORS.has(e.op))
-            fail(e, `set operator ${JSON.stringify(e.op)} not allowed in binary scalar expression`);
+            fail(at, `set operator ${JSON.stringify(e.op)} not allowed in binary scalar expression`);
         }
         if ((m?.fillLeft !== undefined || m?.fillRight !== undefined) && !on('promql-binop-fill-modifiers'))
           fail(
-            e,
+            at,
             'binop fill modifiers are experimental and must be enabled with --enable-feature=promql-binop-fill-modifiers',
           );
         if ((m?.fillLeft !== undefined || m?.fillRight !== undefined) && SET_OPERATORS.has(e.op))
-          fail(e, `filling in missing series not allowed for set operators`);
+          fail(at, `filling in missing series not allowed for set operators`);
         return;
       }
     }

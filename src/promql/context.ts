@@ -20,6 +20,11 @@ export interface QueryLimits {
 
 export const DEFAULT_LIMITS: QueryLimits = { samplesMax: 50_000_000, seriesMax: 1_000_000, timeoutMs: 120_000 };
 
+/** End of an annotation's text; a name that is not known is left out. */
+export function ofMetric(name: string): string {
+  return name === '' ? '' : ` for metric name ${JSON.stringify(name)}`;
+}
+
 /** Warnings and infos, each text once, in order of appearance. */
 export class Annotations {
   readonly #warnings = new Map<string, Pos | undefined>();

@@ -2,9 +2,11 @@
 import type { NativeHistogram } from '../model/histogram.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Aggregate } from './ast.ts';
-import { FLOAT, floatsOnly, HISTOGRAM, newRow, type Row, withHistograms } from './block.ts';
-import type { Context } from './context.ts';
+import { ABSENT, FLOAT, floatsOnly, HISTOGRAM, newRow, type Row, withHistograms } from './block.ts';
+import { type Context, ofMetric } from './context.ts';
 import { addHistograms, type MergeNotes, scaleHistogram } from './native-histogram.ts';
+
+const MIXED_SCHEMAS = 'vector contains a mix of histograms with exponential and custom buckets schemas';
 
 export function aggregateHistograms(
   c: Context,
@@ -24,34 +26,41 @@ export function aggregateHistograms(
   for (let i = 0; i < c.n; i++) {
     let total: NativeHistogram | undefined;
     let count = 0;
+    let floats = false;
+    let histograms = false;
+    let first = true;
     let incompatible = false;
     const notes: MergeNotes = {};
+    // in the order of the series, as annotations depend on it: histograms after a float first in line are not added up
     for (const row of rows) {
-      if (row.present[i] !== HISTOGRAM) continue;
-      const h = row.histograms![i]!;
-      count++;
-      if (!total) total = h;
-      else {
-        const next = addHistograms(total, h, 1, notes);
-        if (!next) incompatible = true;
-        else total = next;
+      const p = row.present[i]!;
+      if (p === ABSENT || incompatible) continue;
+      if (p === FLOAT) {
+        floats = true;
+        first = false;
+        continue;
       }
+      histograms = true;
+      count++;
+      const h = row.histograms![i]!;
+      if (first) total = h;
+      else if (total) {
+        const next = addHistograms(total, h, 1, notes);
+        if (next) total = next;
+        else {
+          incompatible = true;
+          const name = row.labels.metricName;
+          c.notes.warn(`${MIXED_SCHEMAS}${ofMetric(name)}`, pos);
+        }
+      }
+      first = false;
     }
-    if (!total) continue;
+    if (!histograms) continue;
     if (notes.counterResetCollision) c.notes.warn('conflicting counter resets during histogram aggregation', pos);
     if (notes.reconciledBounds) c.notes.info('mismatched custom buckets were reconciled during aggregation', pos);
-    if (out.present[i] === FLOAT) {
-      c.notes.warn('encountered a mix of histograms and floats for aggregation', pos);
-      out.present[i] = 0;
-      continue;
-    }
-    if (incompatible) {
-      c.notes.warn(
-        'vector contains a mix of histograms with exponential and custom buckets schemas for metric name ""',
-        pos,
-      );
-      continue;
-    }
+    if (floats) c.notes.warn('encountered a mix of histograms and floats for aggregation', pos);
+    out.present[i] = ABSENT;
+    if (floats || incompatible || !total) continue;
     out.present[i] = HISTOGRAM;
     out.histograms[i] = e.op === 'avg' && count > 1 ? scaleHistogram(total, 1 / count, count) : total;
   }

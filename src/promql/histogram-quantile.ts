@@ -1,5 +1,6 @@
 /** Quantiles and fractions of classic buckets and native histograms. */
 import type { NativeHistogram } from '../model/histogram.ts';
+import { kahan, kahanState } from './float-math.ts';
 import { type Bucket, bucketsOf, isCustom, shareBelow, zeroBucket } from './native-histogram.ts';
 
 export interface ClassicBucket {
@@ -10,7 +11,11 @@ export interface ClassicBucket {
 /** Relative difference below which a falling bucket count is taken for rounding. */
 const SMALL_DELTA = 1e-12;
 
-function prepared(buckets: ClassicBucket[]): { readonly list: ClassicBucket[]; readonly forced: boolean } {
+/** What NaN observations, which are in the count but in no bucket, do to an answer. */
+export type NanNote = 'result' | 'skewed' | 'excluded';
+
+/** Sorted, and buckets of the same bound added up. */
+function coalesced(buckets: ClassicBucket[]): ClassicBucket[] {
   buckets.sort((a, b) => a.upper - b.upper || 0);
   const list: ClassicBucket[] = [];
   for (const b of buckets) {
@@ -18,6 +23,11 @@ function prepared(buckets: ClassicBucket[]): { readonly list: ClassicBucket[]; r
     if (last && last.upper === b.upper) last.count += b.count;
     else list.push({ ...b });
   }
+  return list;
+}
+
+function prepared(buckets: ClassicBucket[]): { readonly list: ClassicBucket[]; readonly forced: boolean } {
+  const list = coalesced(buckets);
   let forced = false;
   let previous = list[0]?.count ?? 0;
   for (let i = 1; i < list.length; i++) {
@@ -72,7 +82,7 @@ export function classicQuantile(
 }
 
 export function classicFraction(lower: number, upper: number, buckets: ClassicBucket[]): number {
-  const { list } = prepared(buckets);
+  const list = coalesced(buckets);
   if (list.at(-1)?.upper !== Number.POSITIVE_INFINITY) return Number.NaN;
   const total = list.at(-1)!.count;
   if (total === 0 || Number.isNaN(lower) || Number.isNaN(upper)) return Number.NaN;
@@ -102,7 +112,7 @@ function orientedBuckets(h: NativeHistogram): Bucket[] {
   );
 }
 
-export function nativeQuantile(q: number, h: NativeHistogram): number {
+export function nativeQuantile(q: number, h: NativeHistogram, note?: (n: NanNote) => void): number {
   if (q < 0) return Number.NEGATIVE_INFINITY;
   if (q > 1) return Number.POSITIVE_INFINITY;
   if (h.count === 0 || Number.isNaN(q)) return Number.NaN;
@@ -125,7 +135,12 @@ export function nativeQuantile(q: number, h: NativeHistogram): number {
     } else if (bucket.upper === Number.POSITIVE_INFINITY) return bucket.lower;
   }
   if (count > h.count) count = h.count;
-  if (count < rank) return Number.isNaN(h.sum) ? Number.NaN : bucket.upper;
+  if (count < rank) {
+    if (!Number.isNaN(h.sum)) return bucket.upper;
+    note?.('result');
+    return Number.NaN;
+  }
+  if (note && Number.isNaN(h.sum) && observed(list) < h.count) note('skewed');
   rank = forward ? rank - (count - bucket.count) : count - rank;
   const fraction = rank / bucket.count;
   if (isCustom(h) || (bucket.lower <= 0 && bucket.upper >= 0))
@@ -135,7 +150,9 @@ export function nativeQuantile(q: number, h: NativeHistogram): number {
   return bucket.lower > 0 ? 2 ** (l + (u - l) * fraction) : -(2 ** (u + (l - u) * (1 - fraction)));
 }
 
-export function nativeFraction(lower: number, upper: number, h: NativeHistogram): number {
+const observed = (list: readonly Bucket[]): number => list.reduce((n, b) => n + b.count, 0);
+
+export function nativeFraction(lower: number, upper: number, h: NativeHistogram, note?: (n: NanNote) => void): number {
   if (h.count === 0 || Number.isNaN(lower) || Number.isNaN(upper)) return Number.NaN;
   if (lower >= upper) return 0;
   const list = orientedBuckets(h);
@@ -144,7 +161,8 @@ export function nativeFraction(lower: number, upper: number, h: NativeHistogram)
     for (const b of list) n += b.count * shareBelow(h, b, v);
     return n;
   };
-  const total = list.reduce((n, b) => n + b.count, 0);
+  const total = observed(list);
+  if (note && Number.isNaN(h.sum) && total < h.count) note('excluded');
   const up = upper === Number.POSITIVE_INFINITY && !Number.isNaN(h.sum) ? h.count : Math.min(below(upper), total);
   return (up - below(lower)) / h.count;
 }
@@ -157,16 +175,12 @@ export function nativeVariance(h: NativeHistogram): number {
   for (const b of bucketsOf(h)) {
     if (b.count === 0) continue;
     let middle: number;
-    if (isCustom(h)) {
-      const lower = b.lower === Number.NEGATIVE_INFINITY ? (b.upper > 0 ? 0 : b.upper) : b.lower;
-      const upper = b.upper === Number.POSITIVE_INFINITY ? lower : b.upper;
-      middle = (lower + upper) / 2;
-    } else if (b.lower <= 0 && b.upper >= 0) middle = 0;
+    if (isCustom(h)) middle = (b.lower + b.upper) / 2;
+    else if (b.lower <= 0 && b.upper >= 0) middle = 0;
     else middle = (b.upper < 0 ? -1 : 1) * Math.sqrt(b.upper * b.lower);
     const x = b.count * (middle - mean) ** 2;
-    const t = variance + x;
-    c += Math.abs(variance) >= Math.abs(x) ? variance - t + x : x - t + variance;
-    variance = t;
+    variance = kahan(x, variance, c);
+    c = kahanState.c;
   }
   return (variance + c) / h.count;
 }

@@ -2,7 +2,7 @@
 import type { NativeHistogram } from '../model/histogram.ts';
 import type { SeriesColumns } from '../model/sample.ts';
 import type { Pos } from './ast.ts';
-import type { Context } from './context.ts';
+import { type Context, ofMetric } from './context.ts';
 import { addHistograms, detectReset, equalHistograms, isCustom, scaleHistogram } from './native-histogram.ts';
 import { extrapolationFactor, type Kernel, type Window } from './range-functions.ts';
 
@@ -23,16 +23,16 @@ export function histogramWindow(
   for (let i = lo; i < hi; i++) points.push({ t: s.timestamps[i]!, h: all[i], v: s.values[i]! });
   const floats = points.filter((p) => !p.h);
   const hists = points.filter((p) => p.h) as { t: number; h: NativeHistogram; v: number }[];
-  const name = JSON.stringify(s.labels.metricName);
+  const name = s.labels.metricName;
   const mixed = floats.length > 0 && hists.length > 0;
   const mixedWarning = (): undefined => {
-    c.notes.warn(`encountered a mix of histograms and floats for metric name ${name}`, pos);
+    c.notes.warn(`encountered a mix of histograms and floats${ofMetric(name)}`, pos);
     return undefined;
   };
   const onFloats = (): Answer => {
     if (floats.length === 0) return undefined;
     if (mixed)
-      c.notes.info(`ignored histograms in a range containing both floats and histograms for metric name ${name}`, pos);
+      c.notes.info(`ignored histograms in a range containing both floats and histograms${ofMetric(name)}`, pos);
     const t = Float64Array.from(floats, (p) => p.t);
     const v = Float64Array.from(floats, (p) => p.v);
     w.none = false;
@@ -60,7 +60,7 @@ export function histogramWindow(
         const next = addHistograms(total, p.h, 1);
         if (!next) {
           c.notes.warn(
-            `vector contains a mix of histograms with exponential and custom buckets schemas for metric name ${name}`,
+            `vector contains a mix of histograms with exponential and custom buckets schemas${ofMetric(name)}`,
             pos,
           );
           return undefined;
@@ -108,13 +108,14 @@ export function histogramWindow(
       }
       if (!a.h || !b.h) return mixedWarning();
       const gauge = a.h.counterResetHint === 'gauge' || b.h.counterResetHint === 'gauge';
-      if (func === 'irate' && gauge) c.notes.warn(`this native histogram metric is not a counter: ${name}`, pos);
+      if (func === 'irate' && gauge)
+        c.notes.warn(`this native histogram metric is not a counter: ${JSON.stringify(name)}`, pos);
       if (func === 'idelta' && (a.h.counterResetHint !== 'gauge' || b.h.counterResetHint !== 'gauge'))
-        c.notes.warn(`this native histogram metric is not a gauge: ${name}`, pos);
+        c.notes.warn(`this native histogram metric is not a gauge: ${JSON.stringify(name)}`, pos);
       const delta = func === 'irate' && detectReset(b.h, a.h) ? b.h : addHistograms(b.h, a.h, -1);
       if (!delta) {
         c.notes.warn(
-          `vector contains a mix of histograms with exponential and custom buckets schemas for metric name ${name}`,
+          `vector contains a mix of histograms with exponential and custom buckets schemas${ofMetric(name)}`,
           pos,
         );
         return undefined;
@@ -139,12 +140,12 @@ function histogramRate(
   const first = points[0]!.h;
   const last = points.at(-1)!.h;
   if (counter && points.some((p) => p.h.counterResetHint === 'gauge'))
-    c.notes.warn(`this native histogram metric is not a counter: ${name}`, pos);
+    c.notes.warn(`this native histogram metric is not a counter: ${JSON.stringify(name)}`, pos);
   if (!counter && (first.counterResetHint !== 'gauge' || last.counterResetHint !== 'gauge'))
-    c.notes.warn(`this native histogram metric is not a gauge: ${name}`, pos);
+    c.notes.warn(`this native histogram metric is not a gauge: ${JSON.stringify(name)}`, pos);
   if (points.some((p) => isCustom(p.h) !== isCustom(first))) {
     c.notes.warn(
-      `vector contains a mix of histograms with exponential and custom buckets schemas for metric name ${name}`,
+      `vector contains a mix of histograms with exponential and custom buckets schemas${ofMetric(name)}`,
       pos,
     );
     return undefined;

@@ -97,17 +97,21 @@ export function formatPlain(v: number): string {
   return `${m[1]}0.${'0'.repeat(-exp - 1)}${digits}`;
 }
 
-/** Shortest decimal as Prometheus' JSON and exposition write values: exponents below 1e-6 and from 1e21. */
+/** Shortest decimal as Prometheus' JSON writes values: exponents below 1e-6 and from 1e21, with at least two digits. */
 export function formatValue(v: number): string {
-  if (Number.isFinite(v)) return v === 0 && Object.is(v, -0) ? '-0' : String(v);
-  return Number.isNaN(v) ? 'NaN' : v > 0 ? '+Inf' : '-Inf';
+  if (!Number.isFinite(v)) return Number.isNaN(v) ? 'NaN' : v > 0 ? '+Inf' : '-Inf';
+  if (v === 0) return Object.is(v, -0) ? '-0' : '0';
+  const text = String(v);
+  const at = v < 1e-6 && v > -1e-6 ? text.indexOf('e') : -1;
+  // only the exponents -7 to -9 have one digit
+  return at > 0 && text.length === at + 3 ? `${text.slice(0, at + 2)}0${text[at + 2]!}` : text;
 }
 
-/** Go's %g: exponents below 1e-4 and from 1e21, at least two exponent digits. */
+/** Go's %g: exponents below 1e-4 and from 1e6, at least two exponent digits. */
 export function formatG(v: number): string {
   if (!Number.isFinite(v)) return formatValue(v);
   if (v === 0) return Object.is(v, -0) ? '-0' : '0';
   const abs = Math.abs(v);
-  if (abs >= 1e-4 && abs < 1e21) return String(v);
+  if (abs >= 1e-4 && abs < 1e6) return String(v);
   return v.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
 }

@@ -8,6 +8,7 @@ import {
   CUSTOM_BUCKETS_SCHEMA,
   type NativeHistogram,
 } from '../model/histogram.ts';
+import { exponentialBound } from './exponential-bounds.ts';
 
 export interface Bucket {
   lower: number;
@@ -45,10 +46,6 @@ function spansOf(counts: Counts): { spans: BucketSpan[]; buckets: number[] } {
   return { spans, buckets };
 }
 
-export function boundOf(index: number, schema: number): number {
-  return 2 ** (index * 2 ** -schema);
-}
-
 /** All non-empty buckets from the lowest to the highest, the zero bucket between. */
 export function bucketsOf(h: NativeHistogram): Bucket[] {
   const out: Bucket[] = [];
@@ -63,10 +60,10 @@ export function bucketsOf(h: NativeHistogram): Bucket[] {
     return out;
   }
   for (const [i, count] of [...countsOf(h.negativeSpans, h.negativeBuckets)].reverse())
-    out.push({ lower: -boundOf(i, h.schema), upper: -boundOf(i - 1, h.schema), count });
+    out.push({ lower: -exponentialBound(i, h.schema), upper: -exponentialBound(i - 1, h.schema), count });
   if (h.zeroCount > 0) out.push({ lower: -h.zeroThreshold, upper: h.zeroThreshold, count: h.zeroCount });
   for (const [i, count] of countsOf(h.positiveSpans, h.positiveBuckets))
-    out.push({ lower: boundOf(i - 1, h.schema), upper: boundOf(i, h.schema), count });
+    out.push({ lower: exponentialBound(i - 1, h.schema), upper: exponentialBound(i, h.schema), count });
   return out;
 }
 
@@ -126,9 +123,9 @@ function widenZero(p: Parts, threshold: number): void {
     again = false;
     for (const side of [p.positive, p.negative]) {
       for (const [i, c] of side) {
-        const lower = boundOf(i - 1, p.schema);
+        const lower = exponentialBound(i - 1, p.schema);
         if (lower >= threshold) continue;
-        const upper = boundOf(i, p.schema);
+        const upper = exponentialBound(i, p.schema);
         if (c !== 0 && upper > threshold) {
           threshold = upper;
           again = true;
@@ -311,8 +308,8 @@ export function trimHistogram(h: NativeHistogram, bound: number, upper: boolean)
             count: c,
           }
         : sign === 1
-          ? { lower: boundOf(i - 1, h.schema), upper: boundOf(i, h.schema), count: c }
-          : { lower: -boundOf(i, h.schema), upper: -boundOf(i - 1, h.schema), count: c };
+          ? { lower: exponentialBound(i - 1, h.schema), upper: exponentialBound(i, h.schema), count: c }
+          : { lower: -exponentialBound(i, h.schema), upper: -exponentialBound(i - 1, h.schema), count: c };
       out.set(i, keep(b));
     }
     return spansOf(out);

@@ -28,7 +28,8 @@ export const QUERY_CHARS_MAX = 1_000_000;
 export const QUERY_DEPTH_MAX = 500;
 
 /** The typed and checked tree of `text`. Throws `bad_query` with line and column. */
-export function parse(text: string, options: ParseOptions = {}): Expr {
+export function parse(written: string, options: ParseOptions = {}): Expr {
+  const text = withoutBareDots(written);
   if (text.length > QUERY_CHARS_MAX)
     throw new VigieError('bad_query', `the query has ${text.length} characters; at most ${QUERY_CHARS_MAX} are read`);
   if (text.replace(/#[^\n]*/g, '').trim() === '') throw parseError(text, 0, 'no expression found in input');
@@ -47,6 +48,17 @@ export function parse(text: string, options: ParseOptions = {}): Expr {
   const expr = new Builder(text).expr(skipComments(top), 0);
   check(text, expr, options);
   return expr;
+}
+
+const TOKENS =
+  /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`|#[^\n]*|[A-Za-z_:][\w:]*|\d+\.(?!\d)((?:e[-+]?\d+)?)|[\d.]+/gi;
+
+/** Prometheus reads `5.` and `5.e3`; the grammar does not. The dot moves behind the number and becomes a space. */
+function withoutBareDots(text: string): string {
+  if (!/\d\.(?!\d)/.test(text)) return text;
+  return text.replace(TOKENS, (token, exponent: string | undefined) =>
+    exponent === undefined ? token : `${token.slice(0, token.indexOf('.'))}${exponent} `,
+  );
 }
 
 function skipComments(node: SyntaxNode): SyntaxNode {
@@ -295,6 +307,7 @@ class Builder {
       left: l,
       right,
       bool,
+      opPos: { start: kids[1]!.from, end: kids[1]!.to },
       matching: { ...matching, ...(explicit && { explicit }) },
       pos,
     });

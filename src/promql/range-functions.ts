@@ -162,9 +162,9 @@ const lastIndexOfMin = extreme((a, b) => a < b, true);
 const smoothing: Kernel = (_t, v, lo, hi, w) => {
   const sf = w.p1;
   const tf = w.p2;
-  if (!(sf > 0 && sf < 1))
+  if (sf <= 0 || sf >= 1)
     throw new VigieError('execution', `invalid smoothing factor. Expected: 0 < sf < 1, got: ${sf.toFixed(6)}`);
-  if (!(tf > 0 && tf < 1))
+  if (tf <= 0 || tf >= 1)
     throw new VigieError('execution', `invalid trend factor. Expected: 0 < tf < 1, got: ${tf.toFixed(6)}`);
   if (hi - lo < 2) return none(w);
   let s0 = 0;

@@ -1,107 +1,160 @@
-/** A real Prometheus loaded with given series, and the canonical form in which answers are compared. */
+/** A real Prometheus with given series in it, asked for answers in canonical form. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Labels } from '../../src/model/labels.ts';
+import { Labels } from '../../src/model/labels.ts';
 import type { SeriesColumns } from '../../src/model/sample.ts';
-import type { QueryValue } from '../../src/promql/engine.ts';
-import { formatValue } from '../../src/promql/literal.ts';
 import { findPeer, freePort, httpReady, type Started, start } from '../support/peers.ts';
+import { type Answer, canonicalTheirs } from './answer.ts';
+import { remoteWriteBody } from './remote-write.ts';
+import type { ScriptRange, ScriptTarget } from './script.ts';
 
-/** Writes `series` as blocks with promtool and starts Prometheus over them. */
-export async function startPrometheus(
-  folder: string,
-  series: Iterable<SeriesColumns>,
-  suite?: 'trixie' | 'sid',
-): Promise<{ readonly started: Started; readonly url: string }> {
-  const byName = new Map<string, string[]>();
-  for (const s of series) {
-    const name = s.labels.metricName;
-    const list = byName.get(name) ?? [];
-    byName.set(name, list);
-    const labels = [...s.labels.without('__name__').entries()].map(([n, v]) => `${n}=${JSON.stringify(v)}`).join(',');
-    for (let i = 0; i < s.length; i++)
-      list.push(`${name}${labels ? `{${labels}}` : ''} ${formatValue(s.values[i]!)} ${s.timestamps[i]! / 1000}`);
-  }
-  let text = '';
-  for (const [name, lines] of byName) text += `# TYPE ${name} unknown\n${lines.join('\n')}\n`;
-  writeFileSync(path.join(folder, 'data.om'), `${text}# EOF\n`);
+export type PeerSuite = 'trixie' | 'sid';
+
+/** Feature flags each release knows among those that matter to queries. */
+function featuresOf(version: string): string[] {
+  const out = ['native-histograms', 'exemplar-storage', 'promql-per-step-stats'];
+  if (!older(version, '2.53')) out.push('promql-experimental-functions');
+  if (!older(version, '3.4')) out.push('promql-duration-expr');
+  return out;
+}
+
+/** Is release `a` older than `b`? Only major and minor count. */
+export function older(a: string, b: string): boolean {
+  const [x = 0, y = 0] = a.split('.').map(Number);
+  const [u = 0, v = 0] = b.split('.').map(Number);
+  return x < u || (x === u && y < v);
+}
+
+/** `3.5` of a Prometheus binary. */
+export function releaseOf(binary: string): string {
+  const text = execFileSync(binary, ['--version'], { stdio: ['ignore', 'pipe', 'pipe'] }).toString();
+  return /version (\d+\.\d+)/.exec(text)?.[1] ?? '0.0';
+}
+
+export interface Peer {
+  readonly started: Started;
+  readonly url: string;
+  readonly version: string;
+}
+
+/** Starts an empty Prometheus that takes remote write of any time. */
+export async function startPrometheus(folder: string, suite?: PeerSuite, flags: readonly string[] = []): Promise<Peer> {
+  const binary = findPeer('prometheus', suite)!;
+  const version = releaseOf(binary);
   mkdirSync(path.join(folder, 'tsdb'), { recursive: true });
-  execFileSync(
-    findPeer('promtool')!,
-    ['tsdb', 'create-blocks-from', 'openmetrics', path.join(folder, 'data.om'), path.join(folder, 'tsdb')],
-    { stdio: 'pipe' },
+  writeFileSync(
+    path.join(folder, 'prometheus.yml'),
+    'global:\n  evaluation_interval: 1m\nstorage:\n  tsdb:\n    out_of_order_time_window: 10000d\n',
   );
-  writeFileSync(path.join(folder, 'prometheus.yml'), 'global:\n  evaluation_interval: 1m\n');
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const started = await start(findPeer('prometheus', suite)!, {
+  const started = await start(binary, {
     args: [
       `--config.file=${folder}/prometheus.yml`,
       `--storage.tsdb.path=${folder}/tsdb`,
       '--storage.tsdb.retention.time=100y',
       `--web.listen-address=127.0.0.1:${port}`,
-      ...(suite === 'sid' ? ['--enable-feature=promql-experimental-functions'] : []),
+      '--web.enable-remote-write-receiver',
+      `--enable-feature=${featuresOf(version).join(',')}`,
+      ...flags,
     ],
     ready: httpReady(`${url}/-/ready`),
   });
-  return { started, url };
+  return { started, url, version };
 }
 
-export type Canonical = ReadonlyMap<string, readonly (readonly [number, string])[]>;
-
-const keyOf = (o: Readonly<Record<string, string>>): string =>
-  JSON.stringify(Object.entries(o).sort(([a], [b]) => (a < b ? -1 : 1)));
-
-export function canonicalOurs(v: QueryValue): Canonical {
-  const key = (l: Labels): string => keyOf(l.toObject());
-  if (v.type === 'scalar' || v.type === 'string')
-    return new Map([['', [[v.timestampMs / 1000, typeof v.value === 'number' ? formatValue(v.value) : v.value]]]]);
-  if (v.type === 'vector')
-    return new Map(v.samples.map((s) => [key(s.labels), [[s.timestampMs / 1000, formatValue(s.value)]]]));
-  return new Map(
-    v.series.map((s) => [
-      key(s.labels),
-      Array.from({ length: s.length }, (_, i) => [s.timestamps[i]! / 1000, formatValue(s.values[i]!)] as const),
-    ]),
-  );
+export async function writeSeries(peer: Peer, series: Iterable<SeriesColumns>): Promise<void> {
+  const r = await fetch(`${peer.url}/api/v1/write`, {
+    method: 'POST',
+    headers: { 'content-encoding': 'snappy', 'content-type': 'application/x-protobuf' },
+    // in label order: a head answers series in the order they came, and so does the in-memory source
+    body: new Uint8Array(remoteWriteBody([...series].sort((a, b) => Labels.compare(a.labels, b.labels)))),
+  });
+  if (!r.ok) throw new Error(`remote write: ${r.status} ${await r.text()}`);
 }
 
-interface Wire {
-  readonly resultType: string;
-  readonly result: unknown;
+export async function askPeer(peer: Peer, query: string, when: number | ScriptRange): Promise<Answer> {
+  const form =
+    typeof when === 'number'
+      ? new URLSearchParams({ query, time: String(when / 1000) })
+      : new URLSearchParams({
+          query,
+          start: String(when.startMs / 1000),
+          end: String(when.endMs / 1000),
+          step: String(when.stepMs / 1000),
+        });
+  const r = await fetch(`${peer.url}/api/v1/query${typeof when === 'number' ? '' : '_range'}`, {
+    method: 'POST',
+    body: form,
+  });
+  const body = (await r.json()) as {
+    status: string;
+    error: string;
+    errorType: string;
+    warnings?: string[];
+    infos?: string[];
+    data: { resultType: string; result: unknown };
+  };
+  if (body.status !== 'success')
+    return { data: new Map(), warnings: [], infos: [], error: body.error, errorType: body.errorType };
+  return { data: canonicalTheirs(body.data), warnings: body.warnings ?? [], infos: body.infos ?? [] };
 }
 
-export function canonicalTheirs(data: Wire): Canonical {
-  if (data.resultType === 'scalar' || data.resultType === 'string')
-    return new Map([['', [data.result as [number, string]]]]);
-  const list = data.result as {
-    metric: Record<string, string>;
-    value?: [number, string];
-    values?: [number, string][];
-  }[];
-  return new Map(list.map((s) => [keyOf(s.metric), s.values ?? [s.value!]]));
-}
+/** Scripts against a real Prometheus; `clear` starts a new one, for it cannot forget. */
+export class PeerTarget implements ScriptTarget, AsyncDisposable {
+  readonly #folder: string;
+  readonly #suite: PeerSuite | undefined;
+  readonly #version: string;
+  #peer: Peer | undefined;
+  #runs = 0;
 
-/** Equal but for a relative error of 1e-12, or an absolute one of `absolute`; a text otherwise saying what differs. */
-export function difference(ours: Canonical, theirs: Canonical, absolute = 1e-300): string | undefined {
-  for (const [key, points] of theirs) {
-    const mine = ours.get(key);
-    if (!mine) return `missing ${key}: ${JSON.stringify(points.slice(0, 3))}`;
-    if (mine.length !== points.length)
-      return `${key}: ${mine.length} points, wanted ${points.length}: ${JSON.stringify(mine.slice(0, 3))} ${JSON.stringify(points.slice(0, 3))}`;
-    for (let i = 0; i < points.length; i++) {
-      const [t, v] = points[i]!;
-      const [u, w] = mine[i]!;
-      if (t !== u) return `${key}: time ${u}, wanted ${t}`;
-      if (v === w) continue;
-      const a = Number(v);
-      const b = Number(w);
-      if (!(Math.abs(a - b) <= 1e-12 * Math.max(Math.abs(a), Math.abs(b)) || Math.abs(a - b) <= absolute))
-        return `${key} at ${t}: ${w}, wanted ${v}`;
-    }
+  constructor(folder: string, suite?: PeerSuite) {
+    this.#folder = folder;
+    this.#suite = suite;
+    this.#version = releaseOf(findPeer('prometheus', suite)!);
   }
-  for (const key of ours.keys())
-    if (!theirs.has(key)) return `too much: ${key}: ${JSON.stringify(ours.get(key)!.slice(0, 3))}`;
-  return undefined;
+
+  knows(version: string): boolean {
+    return !older(this.#version, version);
+  }
+
+  async #running(): Promise<Peer> {
+    this.#peer ??= await startPrometheus(path.join(this.#folder, `run-${this.#runs++}`), this.#suite);
+    return this.#peer;
+  }
+
+  async clear(): Promise<void> {
+    await this.#peer?.started.stop('SIGKILL');
+    this.#peer = undefined;
+  }
+
+  async load(series: readonly SeriesColumns[]): Promise<void> {
+    await writeSeries(await this.#running(), series);
+  }
+
+  async instant(query: string, timeMs: number): Promise<Answer> {
+    return this.#withoutWording(await askPeer(await this.#running(), query, timeMs));
+  }
+
+  async range(query: string, range: ScriptRange): Promise<Answer> {
+    return this.#withoutWording(await askPeer(await this.#running(), query, range));
+  }
+
+  /**
+   * Messages of refusals are worded differently; that both refuse is what counts. Before 3.7 annotations also named
+   * metrics without a name.
+   */
+  #withoutWording(a: Answer): Answer {
+    if (a.error !== undefined) return { ...a, errorType: 'peer' };
+    if (!older(this.#version, '3.7')) return a;
+    return { ...a, warnings: a.warnings.map(withoutNoName), infos: a.infos.map(withoutNoName) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.clear();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
 }
+
+export const withoutNoName = (text: string): string => text.replace(' for metric name ""', '');

@@ -5,8 +5,9 @@
 import type { NativeHistogram } from '../../model/histogram.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { QueryResult, QueryValue } from '../../promql/engine.ts';
+import { boundaryRule } from '../../promql/histogram-text.ts';
 import { formatValue } from '../../promql/literal.ts';
-import { bucketsOf, isCustom } from '../../promql/native-histogram.ts';
+import { bucketsOf } from '../../promql/native-histogram.ts';
 
 /** Characters per piece of a streamed answer. */
 export const PIECE_CHARS = 256 * 1024;
@@ -40,9 +41,8 @@ export function histogramJson(h: NativeHistogram): string {
   const parts: string[] = [];
   for (const b of bucketsOf(h)) {
     if (b.count === 0) continue;
-    const zero = b.lower < 0 && b.upper > 0 && !isCustom(h);
-    // 0: open left, 1: open right, 2: open both, 3: closed both
-    const rule = zero ? 3 : b.lower < 0 && !isCustom(h) ? 1 : b.lower === Number.NEGATIVE_INFINITY ? 3 : 0;
+    // 0: open left, 1: open right, 3: closed both
+    const rule = boundaryRule(h, b);
     parts.push(`[${rule},"${formatValue(b.lower)}","${formatValue(b.upper)}","${formatValue(b.count)}"]`);
   }
   if (parts.length > 0) out += `,"buckets":[${parts.join(',')}]`;

@@ -10,7 +10,7 @@ import { isStale } from '../../model/sample.ts';
 import { children, type Expr, injectMatchers } from '../../promql/ast.ts';
 import type { QueryLimits } from '../../promql/context.ts';
 import type { QueryEngine, QueryOptions, QueryResult } from '../../promql/engine.ts';
-import { formatValue } from '../../promql/literal.ts';
+import { formatG, formatValue } from '../../promql/literal.ts';
 import { prettyPrint } from '../../promql/print.ts';
 import type { MetricsReader } from '../../store/metrics.ts';
 import type { RequestContext } from '../../tenancy/context.ts';
@@ -256,7 +256,7 @@ export function prometheusQueryRoutes(ports: PrometheusQueryPorts): Route[] {
       for (const s of found) {
         const k = s.length - 1;
         if (k < 0 || s.histograms?.[k] || isStale(s.values, k)) continue;
-        lines.set(s.labels.key, `${federated(s.labels)} ${formatValue(s.values[k]!)} ${s.timestamps[k]!}`);
+        lines.set(s.labels.key, `${federated(s.labels)} ${formatG(s.values[k]!)} ${s.timestamps[k]!}`);
       }
     }
     let out = '';
