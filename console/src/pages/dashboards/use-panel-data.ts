@@ -34,6 +34,7 @@ export interface PanelData {
   readonly refetch: () => void;
 }
 const REFRESH_MS_MIN = 5_000;
+const FIGURES: ReadonlySet<string> = new Set(['stat', 'gauge', 'bargauge']);
 
 export function usePanelData(
   panel: Panel,
@@ -83,8 +84,9 @@ export function usePanelData(
         const { startMs, endMs } = absoluteRange(range, Date.now(), timeZone === 'UTC');
         if (a.instant)
           return { vector: asVector((await queryInstant(tenant, a.expr, endMs, signal)).data), columns: undefined };
-        const start = Math.floor(startMs / stepMs) * stepMs;
-        const end = Math.floor(endMs / stepMs) * stepMs;
+        // charts keep to the clock's grid so that their points stay; a figure wants the newest value there is
+        const end = FIGURES.has(panel.type) ? Math.floor(endMs / 1_000) * 1_000 : Math.floor(endMs / stepMs) * stepMs;
+        const start = end - Math.ceil((end - startMs) / stepMs) * stepMs;
         const answer = await queryRange(tenant, { expr: a.expr, startMs: start, endMs: end, stepMs }, signal);
         return { vector: undefined, columns: toColumns(answer.data, start / 1_000, end / 1_000, stepMs / 1_000) };
       },

@@ -86,7 +86,7 @@ function Group({ group, list }: { readonly group: RuleGroup; readonly list: read
               key={`${r.name}${i}`}
               style={{ borderTop: i === 0 ? undefined : '1px solid var(--v-grid)', paddingTop: i === 0 ? 0 : 10 }}
             >
-              <RuleRow rule={r} when={ago(Date.parse(r.lastEvaluation))} />
+              <RuleRow rule={r} when={Date.parse(r.lastEvaluation) > 0 ? ago(Date.parse(r.lastEvaluation)) : '–'} />
             </li>
           ))}
         </ul>
