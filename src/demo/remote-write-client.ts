@@ -9,6 +9,8 @@ import type { Labels } from '../model/labels.ts';
 const LITERAL_BYTES_MAX = 65_536;
 /** Tag of a literal whose length - 1 follows in two bytes (snappy format_description.txt, 2.1). */
 const LITERAL_TAG = 61 << 2;
+/** Up to here the length stands in the tag itself. */
+const SHORT_LITERAL_BYTES_MAX = 60;
 
 export class RemoteWriteEncoder {
   /** Field 1 of each series, repeated: its labels. */
@@ -79,12 +81,16 @@ export function snappyLiterals(plain: Uint8Array): Buffer {
   let at = head.length;
   for (let from = 0; from < plain.length; from += LITERAL_BYTES_MAX) {
     const part = plain.subarray(from, from + LITERAL_BYTES_MAX);
-    out[at] = LITERAL_TAG;
-    out.writeUInt16LE(part.length - 1, at + 1);
-    out.set(part, at + 3);
-    at += 3 + part.length;
+    if (part.length <= SHORT_LITERAL_BYTES_MAX) out[at++] = (part.length - 1) << 2;
+    else {
+      out[at] = LITERAL_TAG;
+      out.writeUInt16LE(part.length - 1, at + 1);
+      at += 3;
+    }
+    out.set(part, at);
+    at += part.length;
   }
-  return out;
+  return out.subarray(0, at);
 }
 
 function field(tag: number, body: Buffer): Buffer {
