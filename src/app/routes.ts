@@ -23,11 +23,13 @@ import { staticFiles } from '../http/static-files.ts';
 import { administrationRoutes } from '../http/vigie/administration.ts';
 import { alertingRoutes } from '../http/vigie/alerting.ts';
 import { dashboardRoutes } from '../http/vigie/dashboards.ts';
+import { demoRoutes } from '../http/vigie/demo.ts';
 import { eventRoutes } from '../http/vigie/events.ts';
 import { insightRoutes } from '../http/vigie/insight.ts';
 import { liveRoutes } from '../http/vigie/live.ts';
 import { operationsRoutes } from '../http/vigie/operations.ts';
 import { overviewRoutes } from '../http/vigie/overview.ts';
+import { vigieRulesRoutes } from '../http/vigie/rules.ts';
 import { sessionRoutes } from '../http/vigie/session.ts';
 import { tenantConfigRoutes } from '../http/vigie/tenant-config.ts';
 import { RemoteWrite1Decoder } from '../ingest/remote-write/decode-v1.ts';
@@ -44,6 +46,7 @@ import type { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { TenantId } from '../model/tenant.ts';
 import { compileMatcher } from '../regex/matcher.ts';
+import type { AlertHistory } from '../rules/alert-history.ts';
 import type { RuleService } from '../rules/rule-service.ts';
 import type { PrometheusConfig } from '../scrape/config.ts';
 import type { AuditLog } from '../security/audit/audit-log.ts';
@@ -56,6 +59,7 @@ import type { RequestContext } from '../tenancy/context.ts';
 import type { TenantDirectory } from '../tenancy/tenant-directory.ts';
 import type { CataloguePacks } from './catalogue-packs.ts';
 import type { DataFolder } from './data-folder.ts';
+import type { DemoRunner } from './demo-runner.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Overview } from './overview.ts';
 import type { Queries } from './queries.ts';
@@ -92,6 +96,8 @@ export interface RouteParts {
   readonly queries: Queries;
   readonly routing: Routing;
   readonly rules: RuleService;
+  readonly alertHistory: AlertHistory;
+  readonly demo: DemoRunner;
   readonly live: EventLog;
   readonly liveQueries: QuerySubscriptions<RequestContext>;
   readonly dashboards: DashboardStore;
@@ -258,6 +264,17 @@ export function routeTable(p: RouteParts): {
       audit: p.audit,
       externalURL: p.externalUrl,
       nowMs: () => p.clock.now(),
+    }),
+    ...vigieRulesRoutes({
+      query: p.queries.ports(),
+      config: configPorts,
+      history: (context, filter) => p.alertHistory.list(context.tenant, filter),
+    }),
+    ...demoRoutes({
+      state: () => p.demo.state(),
+      enable: () => p.demo.start(),
+      disable: () => p.demo.remove(),
+      audit: p.audit,
     }),
     ...tenantConfigRoutes(configPorts),
     ...mimirConfigRoutes(configPorts),

@@ -3,8 +3,10 @@
  * Each part that has a life registers its clean-up; they run in reverse, also when a later step fails.
  */
 import { randomBytes } from 'node:crypto';
+import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import type { Server as TlsServer } from 'node:tls';
 import { AlertForwarder } from '../alerting/forwarder.ts';
 import { createHttpSend } from '../alerting/notify/http-send.ts';
 import { DashboardStore } from '../dashboards/dashboard-store.ts';
@@ -22,6 +24,7 @@ import { EventLog } from '../live/event-log.ts';
 import { QuerySubscriptions } from '../live/query-subscriptions.ts';
 import { Labels } from '../model/labels.ts';
 import { PLATFORM_TENANT, type TenantId } from '../model/tenant.ts';
+import { AlertHistory } from '../rules/alert-history.ts';
 import { RuleService } from '../rules/rule-service.ts';
 import { createRuleTemplates } from '../rules/templates.ts';
 import { AuditLog } from '../security/audit/audit-log.ts';
@@ -36,6 +39,8 @@ import { TenantDirectory } from '../tenancy/tenant-directory.ts';
 import { CataloguePacks } from './catalogue-packs.ts';
 import type { Cleanups } from './cleanups.ts';
 import { openDataFolder } from './data-folder.ts';
+import { DemoRunner } from './demo-runner.ts';
+import { loopbackRequest } from './loopback-request.ts';
 import type { ResolvedOptions } from './options.ts';
 import { Overview } from './overview.ts';
 import { Queries } from './queries.ts';
@@ -46,6 +51,7 @@ import { openCache, openDocuments, openMetrics } from './stores.ts';
 import { Telemetry } from './telemetry.ts';
 import { TenantConfigs } from './tenant-config.ts';
 import { TenantRemoval } from './tenant-removal.ts';
+import { WebConfig } from './web-config.ts';
 
 export interface SetupInput {
   readonly resolved: ResolvedOptions;
@@ -83,6 +89,12 @@ export async function setup(input: SetupInput): Promise<Running> {
 
   const folder = openDataFolder(options.data_dir, input.pid);
   cleanups.add('data folder', () => folder.release());
+
+  // how it is reached
+  const webConfig =
+    options.web_config_file === undefined ? undefined : new WebConfig({ file: options.web_config_file, clock, logger });
+  if (webConfig) cleanups.add('web configuration', () => webConfig.close());
+  const scheme = webConfig?.tls ? 'https' : 'http';
 
   // state and tenancy
   const storeInput = { options, folder, clock, logger, metrics, cleanups };
@@ -139,7 +151,7 @@ export async function setup(input: SetupInput): Promise<Running> {
   cleanups.add('live queries', () => liveQueries.close());
 
   // judgement: routing first, so that the first alert finds it
-  const externalUrl = options.external_url ?? `http://${hostForUrl(options.listen.host)}:${options.listen.port}`;
+  const externalUrl = options.external_url ?? `${scheme}://${hostForUrl(options.listen.host)}:${options.listen.port}`;
   const forwardTargets = () => [
     ...(options.alertmanager_url === undefined
       ? []
@@ -166,6 +178,8 @@ export async function setup(input: SetupInput): Promise<Running> {
     onDecision: () => {},
   });
   cleanups.add('alerting', () => routing.service[Symbol.asyncDispose]());
+  const alertHistory = new AlertHistory({ documents, clock, logger, metrics, retentionMs: options.retention });
+  cleanups.add('alert history', () => alertHistory[Symbol.asyncDispose]());
   const templatesOf = new Map<TenantId, ReturnType<typeof createRuleTemplates>>();
   const ruleTemplates = (tenant: TenantId): ReturnType<typeof createRuleTemplates> => {
     let made = templatesOf.get(tenant);
@@ -189,6 +203,7 @@ export async function setup(input: SetupInput): Promise<Running> {
     writer: (tenant) => telemetry.writer(tenant),
     notify: (tenant, alerts) => routing.notify(tenant, alerts),
     onTransition: (t) => {
+      alertHistory.record(t);
       const { tenant, labels, annotations, ...rest } = t;
       live.append(tenant as TenantId, 'alert', t.atMs, {
         ...rest,
@@ -323,6 +338,7 @@ export async function setup(input: SetupInput): Promise<Running> {
   cleanups.add('overview', () => overview.stop());
 
   // people and machines
+  let url = '';
   const authenticator = new Authenticator({
     environment: options.environment,
     listenHost: options.listen.host,
@@ -335,12 +351,28 @@ export async function setup(input: SetupInput): Promise<Running> {
     csrfMatches: (session, token) => accounts.csrfMatches(session, token),
     user: (name) => accounts.user(name),
     tenant: (id) => directory.get(id),
+    ...(webConfig?.usesBasic ? { webUser: (user, password) => webConfig.checkBasic(user, password) } : {}),
+    ...(webConfig?.verifiesClients ? { clientCertificates: true } : {}),
     createTenant: async (id) => {
       const tenant = await directory.ensure(id);
       await configs.load(id);
       return tenant;
     },
   });
+
+  const loopback = loopbackRequest(() => url);
+  cleanups.add('loopback requests', () => loopback.close());
+  const demo = new DemoRunner({
+    request: loopback,
+    directory,
+    keys,
+    documents,
+    removeTenant: (tenant) => removal.remove(tenant),
+    clock,
+    logger,
+    retentionMs: options.retention,
+  });
+  cleanups.add('demonstration', () => demo.stop());
 
   let ready = false;
   const reload = async (resolve: () => ResolvedOptions): Promise<Readonly<Record<string, unknown>>> => {
@@ -397,6 +429,8 @@ export async function setup(input: SetupInput): Promise<Running> {
     queries,
     routing,
     rules,
+    alertHistory,
+    demo,
     live,
     liveQueries,
     dashboards,
@@ -419,6 +453,14 @@ export async function setup(input: SetupInput): Promise<Running> {
   const server = new HttpServer({
     routes: routes.routes,
     ...(routes.fallback ? { fallback: routes.fallback } : {}),
+    ...(webConfig
+      ? {
+          tls: webConfig.tls,
+          headers: webConfig.headers,
+          onServer: (s: Server) => void (webConfig.tls && webConfig.attach(s as unknown as TlsServer)),
+          ...(webConfig.usesBasic ? { challenge: 'Basic realm="Vigie"' } : {}),
+        }
+      : {}),
     authenticate: (request) => authenticator.authenticate(request),
     clock,
     logger,
@@ -426,12 +468,13 @@ export async function setup(input: SetupInput): Promise<Running> {
   });
   const address = await server.listen(options.listen.host, options.listen.port);
   cleanups.add('http server', () => server.close());
-  const url = `http://${hostForUrl(address.host)}:${address.port}`;
+  url = `${scheme}://${hostForUrl(address.host)}:${address.port}`;
   folder.announce(url);
 
   // last, so that what comes in finds everything in place
   await telemetry.apply(prometheusConfig, options);
   ready = true;
+  if (options.demo || (await demo.wasEnabled())) await demo.start();
 
   return {
     url,

@@ -45,6 +45,10 @@ export interface HttpServerOptions {
   readonly tls?: { readonly https: object } | undefined;
   /** Headers on every answer, for example Strict-Transport-Security. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** `WWW-Authenticate` of a 401, where browsers should ask for a user. */
+  readonly challenge?: string;
+  /** Told of the listening server, for certificates that change. */
+  readonly onServer?: (server: import('node:http').Server) => void;
   /** Lets a request in or refuses it before anything is read, e.g. while starting. */
   readonly gate?: (path: string) => VigieError | undefined;
 }
@@ -100,6 +104,7 @@ export class HttpServer {
         return url.slice(end);
       },
     } as object) as unknown as FastifyInstance;
+    options.onServer?.(this.#fastify.server);
     this.#fastify.removeAllContentTypeParsers();
     this.#fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     this.#fastify.setErrorHandler((error, request, reply) =>
@@ -270,6 +275,7 @@ export class HttpServer {
     reply.code(answer.status ?? 500);
     reply.headers(SECURITY_HEADERS);
     reply.headers({ 'content-type': 'application/json', 'x-request-id': requestId, ...answer.headers });
+    if (answer.status === 401 && this.#options.challenge) reply.header('www-authenticate', this.#options.challenge);
     reply.send(JSON.stringify(answer.json));
     return answer.status ?? 500;
   }

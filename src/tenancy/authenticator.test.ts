@@ -11,7 +11,15 @@ import { TenantDirectory } from './tenant-directory.ts';
 const a = tenantId('a');
 const b = tenantId('b');
 
-async function setup(over: { environment?: 'dev' | 'prod'; listenHost?: string; trustedProxies?: string[] } = {}) {
+async function setup(
+  over: {
+    environment?: 'dev' | 'prod';
+    listenHost?: string;
+    trustedProxies?: string[];
+    webUsers?: Record<string, string>;
+    clientCertificates?: boolean;
+  } = {},
+) {
   const documents = new MemoryDocuments();
   const clock = new FakeClock();
   const directory = await TenantDirectory.open(documents, clock, [tenantId('default'), a, b]);
@@ -30,6 +38,8 @@ async function setup(over: { environment?: 'dev' | 'prod'; listenHost?: string; 
     user: (n) => accounts.user(n),
     tenant: (id) => directory.get(id),
     createTenant: (id) => directory.ensure(id),
+    ...(over.webUsers ? { webUser: async (user: string, pw: string) => over.webUsers?.[user] === pw } : {}),
+    ...(over.clientCertificates ? { clientCertificates: true } : {}),
   });
   const ask = async (over: Partial<AuthRequest> & { scope?: 'ingest' | 'query' | 'admin' } = {}) => {
     const { scope, ...rest } = over;
@@ -206,5 +216,28 @@ describe('Accounts', () => {
     await expect(accounts.checkPassword('ann', 'correct horse battery')).rejects.toThrow(/too many failed/);
     expect(await accounts.checkPassword('bob', 'whatever')).toBeUndefined();
     expect(JSON.stringify(accounts.users())).not.toMatch(/hash|salt/i);
+  });
+});
+
+describe('Authenticator with a web configuration file', () => {
+  it('takes its users as operators, beside keys, and leaves nothing open', async () => {
+    const { keys, ask } = await setup({ environment: 'dev', webUsers: { ops: 'pass' } });
+    const { key } = await keys.create({ name: 'k', grants: { a: 'viewer' }, tenant: a, createdBy: 't' });
+    expect(await ask({ headers: { authorization: basic('ops', 'pass') } })).toBe('web:ops default platform_admin');
+    expect(await ask({ headers: { authorization: basic('ops', 'pass'), 'x-scope-orgid': 'b' } })).toBe(
+      'web:ops b platform_admin',
+    );
+    expect(await ask({ headers: { authorization: basic('ops', 'wrong') } })).toBe('unauthenticated');
+    expect(await ask({ headers: { authorization: basic('b', 'pass') } })).toBe('unauthenticated');
+    expect(await ask({ headers: { authorization: basic('a', key) } })).toBe('key:ID a viewer');
+    expect(await ask({ headers: { host: '127.0.0.1' } })).toBe('unauthenticated');
+  });
+
+  it('takes a verified client certificate where no other credential is given', async () => {
+    const { keys, ask } = await setup({ clientCertificates: true });
+    const { key } = await keys.create({ name: 'k', grants: { a: 'viewer' }, tenant: a, createdBy: 't' });
+    expect(await ask({})).toBe('client-certificate default platform_admin');
+    expect(await ask({ headers: { authorization: `Bearer ${key}` } })).toBe('key:ID a viewer');
+    expect(await ask({ headers: { authorization: 'Bearer nonsense' } })).toBe('unauthenticated');
   });
 });

@@ -31,6 +31,10 @@ export interface AuthenticatorOptions {
   readonly tenant: (id: TenantId) => Tenant | undefined;
   /** Dev only: creates an unknown tenant on its first write. */
   readonly createTenant: (id: TenantId) => Promise<Tenant>;
+  /** Users of the operator's web configuration file; they are operators. Present: a credential is always needed. */
+  readonly webUser?: (user: string, password: string) => Promise<boolean>;
+  /** Every connection brought a verified client certificate of the operator's own authority. */
+  readonly clientCertificates?: boolean;
 }
 
 export interface AuthRequest {
@@ -65,7 +69,11 @@ export class Authenticator {
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
     this.#proxies = blockListOf(options.trustedProxies);
-    this.#open = options.environment === 'dev' && isLoopback(options.listenHost);
+    this.#open =
+      options.environment === 'dev' &&
+      isLoopback(options.listenHost) &&
+      options.webUser === undefined &&
+      options.clientCertificates !== true;
     const external = options.externalUrl === undefined ? [] : [new URL(options.externalUrl).hostname];
     this.#hosts = new Set(['localhost', '127.0.0.1', '::1', ...external]);
   }
@@ -75,10 +83,23 @@ export class Authenticator {
     return this.#open;
   }
 
-  /** Throws `unauthenticated`, `forbidden` or `bad_data`. Synchronous but for a tenant that must be created. */
+  /** Throws `unauthenticated`, `forbidden` or `bad_data`. Synchronous but for web users and a tenant to be created. */
   authenticate(request: AuthRequest): RequestContext | Promise<RequestContext> {
+    const { webUser } = this.#options;
+    const basic = webUser && basicCredentials(single(request.headers.authorization));
+    if (!basic || basic.password.startsWith('vg_')) return this.#admit(request, this.#identify(request));
+    return webUser(basic.user, basic.password).then((known) => {
+      if (!known) throw new VigieError('unauthenticated', 'the user or the password is not in the web configuration');
+      return this.#admit(request, this.#operator(`web:${basic.user}`, basic.user));
+    });
+  }
+
+  #operator(id: string, name: string): Identity {
+    return { principal: { id, kind: 'proxy', name }, grants: 'all', tenant: this.#options.defaultTenant };
+  }
+
+  #admit(request: AuthRequest, identity: Identity | undefined): RequestContext | Promise<RequestContext> {
     const { access } = request;
-    const identity = this.#identify(request);
     if (!identity) {
       if (access.kind !== 'public')
         throw new VigieError(
@@ -140,7 +161,8 @@ export class Authenticator {
       );
     if (fromHeader ?? fromPath) return fromHeader ?? fromPath;
     const basic = basicCredentials(single(request.headers.authorization));
-    return basic && basic.user !== '' ? tenantId(basic.user) : undefined;
+    if (!basic || basic.user === '' || (this.#options.webUser && !basic.password.startsWith('vg_'))) return undefined;
+    return tenantId(basic.user);
   }
 
   #identify(request: AuthRequest): Identity | undefined {
@@ -153,6 +175,7 @@ export class Authenticator {
     }
     const proxy = this.#fromProxy(request);
     if (proxy) return proxy;
+    if (this.#options.clientCertificates) return this.#operator('client-certificate', 'client certificate');
     if (!this.#open) return undefined;
     this.#refuseRebinding(request);
     return {
