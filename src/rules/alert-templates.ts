@@ -104,7 +104,7 @@ export class AlertTemplates {
       return `<error expanding template: ${messageOf(error)}>`;
     };
     try {
-      const done = this.#templates.expand(text, { labels: s.labels, value: s.value, timeMs });
+      const done = this.#templates.expand(text, { labels: s.labels, value: s.value, timeMs, name: this.#rule.name });
       return done instanceof Promise ? done.catch(failed) : done;
     } catch (error) {
       return failed(error);

@@ -16,12 +16,14 @@ export interface TemplateInput {
   readonly labels: Labels;
   readonly value: number;
   readonly timeMs: number;
+  /** Of the alert, for error texts. */
+  readonly name: string;
 }
 
 /** Go templates of labels and annotations, bound to one tenant (its external labels, URL and query function). */
 export interface RuleTemplates {
   /** Throws when the text does not parse. */
-  check(text: string): void;
+  check(text: string, name?: string): void;
   expand(text: string, input: TemplateInput): Promise<string> | string;
 }
 

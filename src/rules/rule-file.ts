@@ -53,7 +53,7 @@ export interface RuleFileOptions {
   /** Throws `bad_query`. */
   readonly parse: (text: string) => Expr;
   /** Throws when a template does not parse; absent: templates are not checked. */
-  readonly checkTemplate?: (text: string) => void;
+  readonly checkTemplate?: (text: string, name: string) => void;
   /** Refuse what only Mimir and Thanos know, as promtool does. Default false. */
   readonly strict?: boolean;
 }
@@ -173,8 +173,9 @@ function readRule(
   }
   for (const [n, v] of f.annotations.entries()) if (!isLabelName(n)) say(v, `invalid annotation name: ${n}`);
   if (alert !== '' && options.checkTemplate) {
-    checkTemplates(f.labels, 'label', options.checkTemplate, say);
-    checkTemplates(f.annotations, 'annotation', options.checkTemplate, say);
+    const check = (t: string): void => options.checkTemplate!(t, alert);
+    checkTemplates(f.labels, 'label', check, say);
+    checkTemplates(f.annotations, 'annotation', check, say);
   }
   const labels = sorted(new Map([...groupLabels, ...own]));
   if (alert !== '' && annotations.get(RESOLVE_ANNOTATION))

@@ -101,7 +101,7 @@ export class RuleService implements AsyncDisposable {
       seen.add(file.name);
       const parsed = parseRuleFile(file.name, file.text, {
         parse: (text) => this.#o.engine.parse(text),
-        checkTemplate: (text) => templates.check(text),
+        checkTemplate: (text, name) => templates.check(text, name),
       });
       groups.push(...parsed.groups);
     }

@@ -220,12 +220,30 @@ export class RunningGroup {
                 `results were refused by the store: ${bad.join(', ')}; ${result.examples[0] ?? ''}`,
                 context,
               );
+        const refused = Object.values(result.rejected).reduce((n, k) => n + k, 0);
+        if (refused > batch.reduce((n, p) => n + p.markers.length, 0)) this.#failDuplicates(batch, context);
       } catch (error) {
         for (const p of batch) if (p.samples.length + p.markers.length > 0) this.#fail(p.rule, error, context);
         return;
       }
     }
     for (const p of batch) p.rule.written = p.samples.map((s) => s.labels);
+  }
+
+  /** Two rules that write one series: the later one is told, as its sample was refused. */
+  #failDuplicates(batch: readonly Pending[], context: GroupContext): void {
+    const seen = new Map<string, RunningRule>();
+    for (const p of batch)
+      for (const s of p.samples) {
+        const first = seen.get(s.labels.key);
+        if (!first) seen.set(s.labels.key, p.rule);
+        else if (first !== p.rule && p.rule.health !== 'err')
+          this.#fail(
+            p.rule,
+            `duplicate sample for timestamp: ${s.labels.toString()} is also written by ${first.spec.name}`,
+            context,
+          );
+      }
   }
 
   async #markGone(atMs: number, context: GroupContext): Promise<void> {
