@@ -1,0 +1,208 @@
+/** Everything that can be known of a rendered catalogue without a server. */
+import { messageOf } from '../../lib/errors.ts';
+import { parseDuration } from '../../model/duration.ts';
+import type { RenderedPack } from '../pack.ts';
+import { silentLevels } from '../render/alertmanager.ts';
+import type { RenderContext } from '../render/context.ts';
+import { platformScope, type Scope, tenantScope } from '../scope.ts';
+import { ruleFileFor } from '../tenant-rules.ts';
+import { dashboardQueries } from './dashboards.ts';
+import type { CheckedQuery, CheckedRule, Finding } from './finding.ts';
+import { checkRules } from './rules.ts';
+
+export interface CheckPorts {
+  /** Runs unit tests in promtool's format: file name -> problems, none when they pass. */
+  readonly testRules?: (file: string) => Promise<readonly string[]>;
+  /** Throws when a template of a label or annotation does not parse. */
+  readonly checkTemplate?: (text: string, name: string) => void;
+  /** Folder of a shipped or own test file. */
+  readonly fileOf: (catalogueFile: string) => string;
+}
+
+export interface CheckReport {
+  readonly findings: readonly Finding[];
+  readonly rules: number;
+  readonly queries: number;
+  readonly tests: number;
+  readonly scopes: number;
+}
+
+/** Tenants that are tuned alike are checked once. */
+export async function checkCatalogue(
+  context: RenderContext,
+  ports: CheckPorts,
+  tenants?: readonly string[],
+): Promise<CheckReport> {
+  const findings: Finding[] = [];
+  const { config, environment } = context;
+  const platform = platformScope(config, environment);
+  const packs = context.allPacks(platform);
+  const metrics = knownMetrics(packs);
+  const queries = packs.flatMap((pack) =>
+    [...pack.dashboards].flatMap(([file, dashboard]) => {
+      const found = dashboardQueries(file, dashboard);
+      findings.push(...found.findings);
+      return found.queries;
+    }),
+  );
+  const uses = [...queries, ...assetQueries(packs)];
+  const platformRules = packs.flatMap((pack) => rulesOf(context, pack, platform));
+  findings.push(...checkRules({ rules: platformRules, queries: uses, metrics, complete: true }));
+  findings.push(...templates(platformRules, ports));
+  findings.push(...packFacts(packs));
+  const checked = new Set<string>();
+  let scopes = 1;
+  for (const id of (tenants ?? Object.keys(config.tenants)).toSorted()) {
+    const scope = tenantScope(config, environment, id);
+    scopes++;
+    const key = JSON.stringify([
+      scope.overrides,
+      scope.settings?.packs,
+      scope.settings?.labels,
+      scope.settings?.receivers,
+      scope.settings?.levels,
+    ]);
+    if (checked.has(key)) continue;
+    checked.add(key);
+    const rules = context.packs(scope).flatMap((pack) => rulesOf(context, pack, scope));
+    findings.push(
+      ...checkRules({ rules, queries: uses, metrics, complete: true }).filter(
+        (f) => f.kind !== 'unused-recording' && f.kind !== 'query-of-nothing',
+      ),
+    );
+    if (config.kubernetes.matcher_strategy === 'OnNamespace')
+      for (const r of rules)
+        if (r.kind === 'alert' && r.labels['namespace'] !== scope.namespace)
+          findings.push({
+            level: 'error',
+            kind: 'namespace-label',
+            where: r.where,
+            message: `carries namespace=${JSON.stringify(r.labels['namespace'])}, and the operator routes tenant ${id} by ${JSON.stringify(scope.namespace)}`,
+          });
+    findings.push(...silent(context, scope, `catalogue.tenants.${id}`));
+  }
+  findings.push(...silent(context, platform, 'catalogue.receivers'));
+  let tests = 0;
+  if (ports.testRules)
+    for (const pack of packs)
+      for (const test of pack.manifest.files.tests) {
+        tests++;
+        for (const message of await ports.testRules(ports.fileOf(test)))
+          findings.push({ level: 'error', kind: 'failed-test', where: test, message });
+      }
+  for (const p of context.problems)
+    findings.push({ level: 'error', kind: 'bad-pack', where: p.where, message: p.message });
+  return { findings: unique(findings), rules: platformRules.length, queries: queries.length, tests, scopes };
+}
+
+/** Metrics that some pack says its exporters have. */
+export function knownMetrics(packs: readonly RenderedPack[]): ReadonlySet<string> {
+  return new Set(packs.flatMap((p) => p.manifest.needs.metrics));
+}
+
+/** The rules of a pack as they are rendered for a scope. */
+export function rulesOf(context: RenderContext, pack: RenderedPack, scope: Scope): readonly CheckedRule[] {
+  const options = { scope, config: context.config, namespaceLabel: true };
+  return [...pack.rules].flatMap(([file, content]) =>
+    ruleFileFor(pack, content, options).groups.flatMap((group) =>
+      group.rules.map((rule): CheckedRule => {
+        const name = rule.alert ?? rule.record ?? '';
+        return {
+          where: `${scope.tenant === undefined ? '' : `tenant ${scope.tenant}: `}${file}: ${name}`,
+          file,
+          group: group.name,
+          name,
+          kind: rule.alert === undefined ? 'record' : 'alert',
+          expr: rule.expr,
+          forMs: rule.for ? parseDuration(rule.for) : 0,
+          labels: rule.labels ?? {},
+          annotations: rule.annotations ?? {},
+          intervalMs: group.interval ? parseDuration(group.interval) : 0,
+        };
+      }),
+    ),
+  );
+}
+
+/** KPIs read recordings too. */
+function assetQueries(packs: readonly RenderedPack[]): CheckedQuery[] {
+  return packs.flatMap((p) =>
+    [...p.assets].flatMap(([file, value]) => {
+      const kpis = (value as { kpis?: { id: string; expr?: string; judged_from?: { expr?: string } }[] } | null)?.kpis;
+      return (Array.isArray(kpis) ? kpis : []).flatMap((k) =>
+        [k.expr, k.judged_from?.expr]
+          .filter((e): e is string => typeof e === 'string')
+          .map((expr) => ({ where: `${file}: ${k.id}`, expr })),
+      );
+    }),
+  );
+}
+
+function templates(rules: readonly CheckedRule[], ports: CheckPorts): Finding[] {
+  if (!ports.checkTemplate) return [];
+  return rules.flatMap((r) =>
+    [...Object.entries(r.labels), ...Object.entries(r.annotations)].flatMap(([key, text]): Finding[] => {
+      try {
+        ports.checkTemplate!(text, r.name);
+        return [];
+      } catch (error) {
+        return [{ level: 'error', kind: 'bad-template', where: `${r.where}: ${key}`, message: messageOf(error) }];
+      }
+    }),
+  );
+}
+
+function packFacts(packs: readonly RenderedPack[]): Finding[] {
+  const uids = new Set(packs.flatMap((p) => [...p.dashboards.values()].map((d) => d['uid'])));
+  return packs.flatMap((p): Finding[] => {
+    const where = `packs/${p.manifest.pack}.yaml`;
+    const alerts = new Set([...p.rules.values()].flatMap((f) => f.groups.flatMap((g) => g.rules.map((r) => r.alert))));
+    return [
+      ...(p.manifest.dashboard && !uids.has(p.manifest.dashboard)
+        ? [
+            {
+              level: 'error' as const,
+              kind: 'no-dashboard',
+              where,
+              message: `links to ${p.manifest.dashboard}, which no pack has`,
+            },
+          ]
+        : []),
+      ...(p.rules.size > 0 && p.manifest.files.tests.length === 0
+        ? [{ level: 'warning' as const, kind: 'no-tests', where, message: 'has rules and no unit tests' }]
+        : []),
+      ...p.manifest.inhibit
+        .filter((i) => i.source['alertname'] && !alerts.has(i.source['alertname']))
+        .map((i) => ({
+          level: 'warning' as const,
+          kind: 'dead-inhibition',
+          where,
+          message: `no alert ${i.source['alertname']} in this pack`,
+        })),
+    ];
+  });
+}
+
+function silent(context: RenderContext, scope: Scope, where: string): Finding[] {
+  const levels = silentLevels(context, scope);
+  return levels.length === 0
+    ? []
+    : [
+        {
+          level: 'warning',
+          kind: 'silent-level',
+          where,
+          message: `alerts of ${levels.join(', ')} reach nobody: no channel of these levels is set up`,
+        },
+      ];
+}
+
+function unique(findings: readonly Finding[]): Finding[] {
+  const seen = new Set<string>();
+  return findings.filter((f) => {
+    const key = `${f.kind}\0${f.where}\0${f.message}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
