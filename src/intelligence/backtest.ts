@@ -90,7 +90,7 @@ const hasThreshold = (r: ForecastBacktest): boolean => r.request.threshold !== u
 function replayStream(request: StreamBacktest, tally: Tally): void {
   const { startMs, stepMs, warmupPoints } = request;
   const length = request.series.reduce((n, s) => Math.max(n, s.values.length), 0);
-  if (length <= 2 * warmupPoints) {
+  if (length < 1.5 * warmupPoints) {
     tally.skipped += request.series.length;
     return;
   }

@@ -36,7 +36,7 @@ export interface IntelligencePorts {
   ) => Promise<readonly string[]>;
   /** Predictions, records, back-tests and feedback. */
   readonly documents: DocumentStore;
-  /** Learned state, opaque bytes per tenant and detector. */
+  /** Learned state, opaque bytes per tenant and key (`<detector>.<piece>`). */
   readonly states: StatePort;
   /** Fits forecasts and replays back-tests off the main thread. */
   readonly fit: FitPort;
@@ -47,7 +47,8 @@ export interface IntelligencePorts {
 }
 
 export interface StatePort {
-  load(tenant: TenantId, detector: string): Promise<Uint8Array | undefined>;
-  save(tenant: TenantId, detector: string, state: Uint8Array): Promise<void>;
-  remove(tenant: TenantId, detector: string): Promise<void>;
+  load(tenant: TenantId, key: string): Promise<Uint8Array | undefined>;
+  save(tenant: TenantId, key: string, state: Uint8Array): Promise<void>;
+  remove(tenant: TenantId, key: string): Promise<void>;
+  removeTenant(tenant: TenantId): Promise<void>;
 }

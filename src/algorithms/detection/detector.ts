@@ -82,6 +82,9 @@ export const DETECTOR_TUNING = {
   scoreScale: 8,
   /** An alert must also be this rare among the sums of its own series, in powers of ten. */
   alertSurprise: 4,
+  /** Or its innovation (powers of ten) and range novelty (0..4) must be this large. */
+  plainInnovation: 8,
+  plainNovelty: 2,
   /** Level of the sum at which to notify under the default budget. */
   alertAt: 7,
 };
@@ -283,7 +286,9 @@ class StreamingDetector implements Detector {
     const fresh = combined > held ? combined : 0;
     a[HELD] = Math.max(held, combined * 1.0);
     out.alertScore = 1 - Math.exp(-fresh / DETECTOR_TUNING.scoreScale);
-    out.alert = fresh > this.#alertAt && surprise > DETECTOR_TUNING.alertSurprise;
+    // A point far outside both its expectation and all that was ever seen needs no long history of sums to be rare.
+    const plain = this.members[0]! > DETECTOR_TUNING.plainInnovation && this.members[3]! > DETECTOR_TUNING.plainNovelty;
+    out.alert = fresh > this.#alertAt && (plain || surprise > DETECTOR_TUNING.alertSurprise);
     return out;
   }
 }

@@ -21,6 +21,9 @@ import {
 /** Bands triple the written series: beyond this many sources they must be asked for. */
 export const BANDS_SERIES_MAX = 200;
 
+/** Series of one piece of kept state. */
+const SHARD_SERIES = 500;
+
 interface Entry {
   readonly labels: Labels;
   readonly detector: Detector;
@@ -46,7 +49,7 @@ export class AnomalyJudge implements Judge {
 
   observe(atMs: number, points: readonly JudgedPoint[], emit?: Emit): readonly SeriesAlert[] {
     const alerts: SeriesAlert[] = [];
-    const bands = this.#config.bands ?? points.length <= BANDS_SERIES_MAX;
+    const bands = this.#config.bands ?? this.#entries.size <= BANDS_SERIES_MAX;
     let dropped = 0;
     for (const { labels, value } of points) {
       const entry = this.#entries.get(labels.key) ?? this.#add(labels, atMs);
@@ -73,6 +76,12 @@ export class AnomalyJudge implements Judge {
     }
     this.dropped = dropped;
     return alerts;
+  }
+
+  get lastAtMs(): number {
+    let last = Number.NEGATIVE_INFINITY;
+    for (const e of this.#entries.values()) last = Math.max(last, e.lastAtMs);
+    return last;
   }
 
   setBudget(falseAlertsPerWeek: number): void {
@@ -103,9 +112,13 @@ export class AnomalyJudge implements Judge {
       }));
   }
 
-  encode(): Uint8Array {
+  get shards(): number {
+    return Math.max(1, Math.ceil(this.#entries.size / SHARD_SERIES));
+  }
+
+  encode(shard: number): Uint8Array {
     const blocks: Float64Array[] = [];
-    const entries = [...this.#entries.values()].map((e) => {
+    const entries = [...this.#entries.values()].slice(shard * SHARD_SERIES, (shard + 1) * SHARD_SERIES).map((e) => {
       const state = e.detector.state();
       const block = new Float64Array(state.numbers.length + state.profile.length);
       state.numbers.forEach((x, i) => {
@@ -124,7 +137,8 @@ export class AnomalyJudge implements Judge {
       throw new VigieError('conflict', 'the kept state belongs to another kind or step');
     const size = header['size'] as number;
     const entries = header['entries'] as { labels: string[]; points: number; lastAtMs: number; numbers: number }[];
-    entries.slice(0, this.#config.series_max).forEach((e, k) => {
+    entries.forEach((e, k) => {
+      if (this.#entries.size >= this.#config.series_max) return;
       const labels = Labels.fromSorted(e.labels);
       const block = numbers.subarray(k * size, (k + 1) * size);
       const detector = restoreDetector({

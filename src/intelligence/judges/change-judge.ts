@@ -27,6 +27,9 @@ const CHANGED_AT = 0.9;
 /** The probability must fall this low before the next change counts. */
 const SETTLED_AT = 0.2;
 
+/** Series of one piece of kept state. */
+const SHARD_SERIES = 50;
+
 interface Entry {
   readonly labels: Labels;
   readonly out: OutputLabels;
@@ -77,6 +80,13 @@ export class ChangeJudge implements Judge {
     return alerts;
   }
 
+  get lastAtMs(): number {
+    let last = Number.NEGATIVE_INFINITY;
+    for (const e of this.#entries.values()) last = Math.max(last, e.lastAtMs);
+    return last;
+  }
+
+  /** Changes are counted, not budgeted. */
   setBudget(): void {}
 
   counts(nowMs: number): Readonly<Record<SeriesState, number>> {
@@ -99,11 +109,15 @@ export class ChangeJudge implements Judge {
       }));
   }
 
-  encode(): Uint8Array {
+  get shards(): number {
+    return Math.max(1, Math.ceil(this.#entries.size / SHARD_SERIES));
+  }
+
+  encode(shard: number): Uint8Array {
     return encodeState({
       kind: 'change',
       stepMs: this.#config.step,
-      entries: [...this.#entries.values()].map((e) => ({
+      entries: [...this.#entries.values()].slice(shard * SHARD_SERIES, (shard + 1) * SHARD_SERIES).map((e) => ({
         labels: e.labels.flat,
         points: e.points,
         lastAtMs: Number.isFinite(e.lastAtMs) ? e.lastAtMs : 0,

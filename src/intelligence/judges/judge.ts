@@ -44,8 +44,12 @@ export interface Judge {
   series(nowMs: number, limit: number): readonly SeriesStatus[];
   /** Series left out because the limit was reached. */
   readonly dropped: number;
-  encode(): Uint8Array;
-  /** Takes over encoded state. Throws when it belongs to another kind or shape. */
+  /** Newest moment learned; -Infinity before the first. */
+  readonly lastAtMs: number;
+  /** State is kept in pieces, so that encoding one never holds the thread for long; at least 1. */
+  readonly shards: number;
+  encode(shard: number): Uint8Array;
+  /** Takes over one encoded piece. Throws when it belongs to another kind or shape. */
   restore(bytes: Uint8Array): void;
 }
 

@@ -100,6 +100,12 @@ export class MultivariateJudge implements Judge {
     return alerts;
   }
 
+  get lastAtMs(): number {
+    let last = Number.NEGATIVE_INFINITY;
+    for (const g of this.#groups.values()) last = Math.max(last, g.lastAtMs);
+    return last;
+  }
+
   /** The alert's level is fixed for this kind: its false alarms did not follow a slope where it was measured. */
   setBudget(): void {}
 
@@ -122,6 +128,8 @@ export class MultivariateJudge implements Judge {
         lastAtMs: g.lastAtMs,
       }));
   }
+
+  readonly shards = 1;
 
   encode(): Uint8Array {
     return encodeState({

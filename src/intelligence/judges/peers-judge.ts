@@ -96,6 +96,10 @@ export class PeersJudge implements Judge {
     return alerts;
   }
 
+  get lastAtMs(): number {
+    return this.#lastAtMs;
+  }
+
   setBudget(falseAlertsPerWeek: number): void {
     this.#budget = falseAlertsPerWeek;
     for (const g of this.#groups.values()) g.setBudget(falseAlertsPerWeek);
@@ -116,6 +120,8 @@ export class PeersJudge implements Judge {
         state: stateOf(m.points, WARM_STEPS, m.lastAtMs, nowMs, this.#config.step),
       }));
   }
+
+  readonly shards = 1;
 
   encode(): Uint8Array {
     return encodeState({
