@@ -3,7 +3,8 @@
  * with files, those: vigie.yaml, rule files and their unit tests, Prometheus and Alertmanager configurations,
  * dashboards. Exit code 1 when an error was found, with --strict also for warnings.
  */
-import { globSync, readFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { parse as parseYaml } from 'yaml';
@@ -16,6 +17,8 @@ import { parseChecked } from '../catalogue/check/expression.ts';
 import type { CheckedRule, Finding } from '../catalogue/check/finding.ts';
 import { checkRoutes } from '../catalogue/check/routes.ts';
 import { checkRules } from '../catalogue/check/rules.ts';
+import { renderPack } from '../catalogue/pack.ts';
+import { yamlText } from '../catalogue/yaml-text.ts';
 import { isVigieError, messageOf, VigieError } from '../lib/errors.ts';
 import { Labels } from '../model/labels.ts';
 import { parseRuleFile } from '../rules/rule-file.ts';
@@ -23,7 +26,7 @@ import { createRuleTemplates } from '../rules/templates.ts';
 import { parsePrometheusConfig } from '../scrape/config.ts';
 import type { CommandContext } from './context.ts';
 import { configFileOf, type RenderFlags, renderJobs, withRenderFlags } from './render.ts';
-import { testRulesPort } from './test-rules-port.ts';
+import { runTestFile } from './test-rules.ts';
 
 interface CheckFlags extends Omit<RenderFlags, 'output'> {
   strict?: boolean;
@@ -42,7 +45,7 @@ export function addCheck(program: Command, context: CommandContext): void {
     .option('--no-tests', 'leave the unit tests out')
     .option('--json', 'print the findings as JSON')
     .action(async (files: string[], flags: CheckFlags) => {
-      const ports = await checkPorts();
+      const ports = checkPorts();
       const findings: Finding[] = [];
       const done: string[] = [];
       if (files.length > 0)
@@ -52,17 +55,20 @@ export function addCheck(program: Command, context: CommandContext): void {
           done.push(`${file}: ${what}`);
         }
       else
-        for (const job of renderJobs(flags, context, configFileOf(flags, context))) {
+        for (const [i, job] of renderJobs(flags, context, configFileOf(flags, context)).entries()) {
           const report = await checkCatalogue(
             job.context,
             {
               ...ports,
-              ...(flags.tests ? {} : { testRules: undefined as never }),
-              fileOf: (f) => path.join(job.context.native.folderOf(f), f),
+              // defaults are the same in every environment
+              ...(flags.tests && i === 0
+                ? { testPack: (pack: string) => testPack(job.context.native.folderOf(`packs/${pack}.yaml`), pack) }
+                : {}),
             },
             job.tenants,
           );
-          findings.push(...report.findings);
+          const several = new Set(findings.map((f) => JSON.stringify(f)));
+          findings.push(...report.findings.filter((f) => !several.has(JSON.stringify(f))));
           done.push(
             `${job.environment}: ${report.rules} rules, ${report.queries} queries of dashboards, ${report.tests} unit-test files, ${report.scopes} scopes`,
           );
@@ -79,20 +85,38 @@ export function addCheck(program: Command, context: CommandContext): void {
     });
 }
 
-async function checkPorts(): Promise<Omit<CheckPorts, 'fileOf'>> {
+function checkPorts(): CheckPorts {
   const templates = createRuleTemplates({ externalUrl: '', externalLabels: Labels.from({}) });
-  const testRules = await testRulesPort();
-  return {
-    checkTemplate: (text, name) => templates.check(text, name),
-    ...(testRules ? { testRules } : {}),
+  return { checkTemplate: (text, name) => templates.check(text, name) };
+}
+
+/** The pack's rules with their defaults and its tests, in a folder of their own, run by the engine of `test-rules`. */
+async function testPack(folder: string, pack: string): Promise<ReadonlyMap<string, readonly string[]>> {
+  const { rules, manifest } = renderPack(folder, pack);
+  const results = new Map<string, readonly string[]>();
+  if (manifest.files.tests.length === 0) return results;
+  const scratch = mkdtempSync(path.join(tmpdir(), 'vigie-check-'));
+  const put = (file: string, text: string): string => {
+    const target = path.join(scratch, file);
+    mkdirSync(path.dirname(target), { recursive: true });
+    writeFileSync(target, text);
+    return target;
   };
+  try {
+    for (const [file, content] of rules) put(file, yamlText(content));
+    for (const test of manifest.files.tests)
+      results.set(test, await runTestFile(put(test, readFileSync(path.join(folder, test), 'utf8'))));
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+  return results;
 }
 
 /** What kind of file it is follows from its content, as its reader would say it is wrong otherwise. */
 async function checkFile(
   file: string,
   context: CommandContext,
-  ports: Omit<CheckPorts, 'fileOf'>,
+  ports: CheckPorts,
 ): Promise<{ findings: readonly Finding[]; what: string }> {
   let text: string;
   try {
@@ -117,8 +141,7 @@ async function checkFile(
   }
   if (Array.isArray(data['groups'])) return checkRuleFile(file, text, ports, wrong);
   if (Array.isArray(data['tests'])) {
-    if (!ports.testRules) return { findings: [], what: 'unit tests (not run)' };
-    const failed = await ports.testRules(file);
+    const failed = await runTestFile(file);
     return {
       findings: failed.map((message) => ({ level: 'error', kind: 'failed-test', where: file, message })),
       what: 'unit tests',
@@ -167,7 +190,7 @@ async function checkFile(
 function checkRuleFile(
   file: string,
   text: string,
-  ports: Omit<CheckPorts, 'fileOf'>,
+  ports: CheckPorts,
   wrong: (error: unknown, kind: string) => Finding[],
 ): { findings: readonly Finding[]; what: string } {
   try {

@@ -11,12 +11,10 @@ import type { CheckedQuery, CheckedRule, Finding } from './finding.ts';
 import { checkRules } from './rules.ts';
 
 export interface CheckPorts {
-  /** Runs unit tests in promtool's format: file name -> problems, none when they pass. */
-  readonly testRules?: (file: string) => Promise<readonly string[]>;
+  /** Runs the unit tests of a pack on its rules with their defaults: test file -> failures, none when they pass. */
+  readonly testPack?: (pack: string) => Promise<ReadonlyMap<string, readonly string[]>>;
   /** Throws when a template of a label or annotation does not parse. */
   readonly checkTemplate?: (text: string, name: string) => void;
-  /** Folder of a shipped or own test file. */
-  readonly fileOf: (catalogueFile: string) => string;
 }
 
 export interface CheckReport {
@@ -83,12 +81,11 @@ export async function checkCatalogue(
   }
   findings.push(...silent(context, platform, 'catalogue.receivers'));
   let tests = 0;
-  if (ports.testRules)
+  if (ports.testPack)
     for (const pack of packs)
-      for (const test of pack.manifest.files.tests) {
+      for (const [test, failures] of await ports.testPack(pack.manifest.pack)) {
         tests++;
-        for (const message of await ports.testRules(ports.fileOf(test)))
-          findings.push({ level: 'error', kind: 'failed-test', where: test, message });
+        for (const message of failures) findings.push({ level: 'error', kind: 'failed-test', where: test, message });
       }
   for (const p of context.problems)
     findings.push({ level: 'error', kind: 'bad-pack', where: p.where, message: p.message });
