@@ -4,7 +4,7 @@
  */
 import { FunctionError } from './errors.ts';
 import { escapeHtml, escapeJs, escapeQuery } from './escape-text.ts';
-import { printValueText, sprint, sprintf, sprintln } from './format.ts';
+import { sprint, sprintf, sprintln } from './format.ts';
 import { absentElement, basicKind, isCallable, prepareArgument } from './parameters.ts';
 import {
   basicOf,
@@ -47,10 +47,10 @@ function equalOne(a: GoValue, b: GoValue): boolean {
   if (ka !== undefined) return basicOf(a) === basicOf(b);
   const [ca, cb] = [compositeKind(a), compositeKind(b)];
   if (ca !== cb && ca !== 'invalid' && cb !== 'invalid')
-    fail(`non-comparable types ${printValueText(a)}: ${typeName(a)}, ${typeName(b)}: ${printValueText(b)}`);
+    fail(sprintf(`non-comparable types %s: ${typeName(a)}, ${typeName(b)}: %v`, [a, b]));
   if (isNilComposite(a) || isNilComposite(b)) return isNilComposite(a) === isNilComposite(b);
   if (!(b instanceof GoStruct) || !isComparableStruct(b))
-    fail(`non-comparable type ${printValueText(b)}: ${typeName(b)}`);
+    fail(sprintf(`non-comparable type %s: ${typeName(b)}`, [b]));
   return equalStructs(a as GoStruct, b as GoStruct);
 }
 
@@ -95,7 +95,7 @@ function lengthOf(v: GoValue): number {
   if (typeof basic === 'string') return Buffer.byteLength(basic, 'utf8');
   if (basic instanceof GoSlice) return basic.items.length;
   if (basic instanceof GoMap) return basic.entries.size;
-  if (v === undefined) return fail('len of nil pointer');
+  if (v === undefined) return fail('reflect: call of reflect.Value.Type on zero Value');
   return fail(`len of type ${typeName(v)}`);
 }
 

@@ -10,7 +10,8 @@ const UINT_MAX = 2n ** 64n - 1n;
 export function parseConstant(source: string, isChar: boolean, at: number): NumberNode | string {
   if (isChar) {
     const text = unquoteGo(source);
-    if (text === undefined || [...text].length !== 1) return `malformed character constant: ${source}`;
+    if (text === undefined || text === '') return 'invalid syntax';
+    if ([...text].length !== 1) return `malformed character constant: ${source}`;
     const code = BigInt(text.codePointAt(0)!);
     return { kind: 'number', at, source, int: code, float: Number(code), ideal: code };
   }
@@ -25,6 +26,8 @@ export function parseConstant(source: string, isChar: boolean, at: number): Numb
   }
   const float = parseFloating(source);
   if (float === undefined || !Number.isFinite(float)) return illegal;
+  // an integer that is none: 08
+  if (!/[.eEpP]/.test(source)) return `integer overflow: ${quoteGo(source)}`;
   const int = Number.isInteger(float) && Math.abs(float) < 2 ** 63 ? BigInt(float) : undefined;
   return { kind: 'number', at, source, int, float, ideal: float };
 }

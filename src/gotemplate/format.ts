@@ -344,7 +344,7 @@ function digits(v: bigint, base: number, verb: string, flags: Flags): string {
     else if (base === 16) prefix = '0x';
   }
   if (verb === 'O') prefix = '0o';
-  const sign = negative ? '-' : flags.plus || flags.plusV ? '+' : flags.space ? ' ' : '';
+  const sign = negative ? '-' : flags.plus ? '+' : flags.space ? ' ' : '';
   let out = sign + prefix + text;
   if (verb === 'X') out = out.toUpperCase();
   return pad(out, { ...flags, zero: false });
@@ -371,9 +371,9 @@ function formatNumber(v: number, verb: string, flags: Flags): string | undefined
   }
   const special = text === 'Inf' || text === 'NaN';
   if (flags.sharp && letter !== 'b' && !special) text = withPoint(text, letter, precision);
-  const plus = flags.plus || flags.plusV;
+  const plus = flags.plus;
   const shown = sign === '-' ? '-' : plus ? '+' : flags.space ? ' ' : '';
-  // an infinity keeps its sign with %v and %+v only
+  // an infinity always shows its sign
   const lead =
     text === 'Inf' && sign === '+' && !flags.space ? '+' : text === 'NaN' && !plus && !flags.space ? '' : shown;
   if (flags.zero && !flags.minus && flags.width !== undefined && !special)

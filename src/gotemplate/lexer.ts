@@ -184,6 +184,14 @@ class Lexer {
       const next = s.codePointAt(start + text.length);
       if (text === '' || (next !== undefined && WORD.test(String.fromCodePoint(next))))
         return `bad number syntax: ${JSON.stringify(text + (next === undefined ? '' : String.fromCodePoint(next)))}`;
+      const sign = s[start + text.length];
+      if (sign === '+' || sign === '-') {
+        // 1+2i: a complex number, or nothing
+        const rest = NUMBER.exec(s.slice(start + text.length, start + text.length + 400))![0];
+        const whole = text + (rest || sign);
+        if (!whole.endsWith('i')) return `bad number syntax: ${JSON.stringify(whole)}`;
+        return take('number', whole.length);
+      }
       return take('number', text.length);
     }
     const length = this.#wordLength(start);

@@ -5,6 +5,8 @@
 import type { Tree } from './ast.ts';
 import { BUILTINS } from './builtins.ts';
 import { type ExecuteOptions, execute } from './executor.ts';
+import { escapeTrees } from './html/escaper.ts';
+import { ESCAPER_FUNCTIONS } from './html/escaper-functions.ts';
 import { isEmptyTree, parseTemplate } from './parser.ts';
 import type { Functions, GoValue } from './value.ts';
 
@@ -30,6 +32,11 @@ export class TemplateSet {
     const trees = new Map(this.trees);
     trees.delete(name);
     return new TemplateSet(this.functions, trees);
+  }
+
+  /** A set whose template `name`, with all it calls, escapes its data for HTML. Throws TemplateError. */
+  escaped(name: string): TemplateSet {
+    return new TemplateSet({ ...this.functions, ...ESCAPER_FUNCTIONS }, escapeTrees(this.trees, name));
   }
 
   /** Text of the template `name` over `data`. Throws TemplateError; RangeError for a name that is not there. */

@@ -52,6 +52,7 @@ export const goTemplates: TemplatesFactory = createGoTemplates(systemClock);
 class GoTemplates implements Templates {
   readonly #set: TemplateSet;
   readonly #fields = new Map<string, TemplateSet>();
+  readonly #escapedFields = new Map<string, TemplateSet>();
 
   constructor(set: TemplateSet) {
     this.#set = set;
@@ -63,22 +64,31 @@ class GoTemplates implements Templates {
   }
 
   html(template: string, data: TemplateData): string {
-    return this.text(template, data);
+    if (template === '') return '';
+    return guarded('bad_data', () => this.#escaped(template).text('', dataValue(data)));
   }
 
   check(template: string, kind: 'text' | 'html'): void {
-    void kind;
-    if (template.includes('{{')) guarded('bad_config', () => this.#parsed(template));
+    if (kind === 'html' && template !== '') guarded('bad_config', () => this.#escaped(template));
+    else if (template.includes('{{')) guarded('bad_config', () => this.#parsed(template));
   }
 
   #parsed(template: string): TemplateSet {
-    const known = this.#fields.get(template);
-    if (known) return known;
     // the field is the template named "", over whatever the defaults left there
-    const parsed = this.#set.without('').with('', template);
-    if (this.#fields.size < PARSED_FIELDS_MAX) this.#fields.set(template, parsed);
-    return parsed;
+    return kept(this.#fields, template, () => this.#set.without('').with('', template));
   }
+
+  #escaped(template: string): TemplateSet {
+    return kept(this.#escapedFields, template, () => this.#parsed(template).escaped(''));
+  }
+}
+
+function kept(cache: Map<string, TemplateSet>, template: string, make: () => TemplateSet): TemplateSet {
+  const known = cache.get(template);
+  if (known) return known;
+  const made = make();
+  if (cache.size < PARSED_FIELDS_MAX) cache.set(template, made);
+  return made;
 }
 
 function guarded<T>(code: ErrorCode, run: () => T): T {
