@@ -27,7 +27,8 @@ export const FLOAT_OPS: Readonly<Record<string, FloatOp>> = {
 };
 
 export function scalarScalar(op: BinaryOp, a: Float64Array, b: Float64Array): Float64Array {
-  const f = FLOAT_OPS[op]!;
+  const f = FLOAT_OPS[op];
+  if (!f) throw new VigieError('execution', `operator ${JSON.stringify(op)} not allowed for Scalar operations`);
   const out = new Float64Array(a.length);
   for (let i = 0; i < out.length; i++) out[i] = f(a[i]!, b[i]!);
   return out;
@@ -102,7 +103,7 @@ class LastNotes implements Pick<Annotations, 'warn' | 'info'> {
   }
 
   addTo(notes: Annotations): void {
-    this.#byStep.forEach((note) => note?.(notes));
+    for (const note of this.#byStep) note?.(notes);
   }
 }
 

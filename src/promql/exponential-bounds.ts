@@ -3,12 +3,11 @@
  * last bit is not that of JavaScript's, and bounds are compared, printed and interpolated between.
  */
 
-const LN2_HI = 6.9314718036912381649e-1;
-const LN2_LO = 1.90821492927058770002e-10;
+const LN2_HI = 0.6931471803691238;
+const LN2_LO = 1.9082149292705877e-10;
 /** Coefficients of the Remez polynomial for r (exp(r) + 1) / (exp(r) - 1), as in FreeBSD's e_exp.c. */
 const P = [
-  1.66666666666666657415e-1, -2.77777777770155933842e-3, 6.61375632143793436117e-5, -1.6533902205465251539e-6,
-  4.13813679705723846039e-8,
+  0.16666666666666666, -0.0027777777777015593, 0.00006613756321437934, -0.0000016533902205465252, 4.1381367970572385e-8,
 ] as const;
 
 /** 2^x for 0 < x <= 0.5 by the method of FreeBSD's exp: reduction by ln 2, then a rational approximation. */

@@ -143,16 +143,19 @@ function histogramRate(
     c.notes.warn(`this native histogram metric is not a counter: ${JSON.stringify(name)}`, pos);
   if (!counter && (first.counterResetHint !== 'gauge' || last.counterResetHint !== 'gauge'))
     c.notes.warn(`this native histogram metric is not a gauge: ${JSON.stringify(name)}`, pos);
-  if (points.some((p) => isCustom(p.h) !== isCustom(first))) {
+  // a reset right after the first point takes it out of the sum, whatever its buckets were like
+  const from = counter && detectReset(points[1]!.h, first) ? 1 : 0;
+  const start = points[from]!.h;
+  if (points.slice(from).some((p) => isCustom(p.h) !== isCustom(start))) {
     c.notes.warn(
       `vector contains a mix of histograms with exponential and custom buckets schemas${ofMetric(name)}`,
       pos,
     );
     return undefined;
   }
-  let result = addHistograms(last, first, -1)!;
+  let result: NativeHistogram = from === 1 ? last : addHistograms(last, first, -1)!;
   if (counter)
-    for (let i = 1; i < points.length; i++)
+    for (let i = from + 1; i < points.length; i++)
       if (detectReset(points[i]!.h, points[i - 1]!.h)) result = addHistograms(result, points[i - 1]!.h, 1)!;
   let factor = extrapolationFactor(
     points[0]!.t,

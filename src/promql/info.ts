@@ -21,7 +21,8 @@ export function infoJoin(c: Context, e: Call, rows: readonly Row[]): Row[] {
     if (m.op === '!=') return value !== m.value;
     return c.compileRegex(m.value).matches(value) === (m.op === '=~');
   };
-  const infos = instantRows(c, selector).filter((r) => data.every((m) => test(m, r.labels.get(m.name))));
+  // what is read of an info series is the time of its sample: of two that identify the same, the newer one counts
+  const infos = instantRows(c, selector, true).filter((r) => data.every((m) => test(m, r.labels.get(m.name))));
   const byIdentity = new Map<string, Row[]>();
   for (const r of infos) {
     const key = IDENTIFYING.map((n) => r.labels.get(n)).join('\u0000');
@@ -40,19 +41,26 @@ export function infoJoin(c: Context, e: Call, rows: readonly Row[]): Row[] {
     for (let i = 0; i < c.n; i++) {
       if (row.present[i] === ABSENT) continue;
       let labels = row.labels;
-      const here = matches.filter((m) => m.present[i] !== ABSENT);
-      const seen = new Set<string>();
-      for (const m of here) {
-        if (seen.has(m.labels.metricName))
-          throw new VigieError('execution', `found duplicate series for info metric: existing ${m.labels.toString()}`);
-        seen.add(m.labels.metricName);
+      const newest = new Map<string, Row>();
+      for (const m of matches) {
+        if (m.present[i] === ABSENT) continue;
+        const other = newest.get(m.labels.metricName);
+        if (other && other.values[i] === m.values[i]) {
+          const at = Math.round(m.values[i]! * 1000);
+          throw new VigieError(
+            'execution',
+            `found duplicate series for info metric: existing ${other.labels.toString()} @ ${at}, new ${m.labels.toString()} @ ${at}`,
+          );
+        }
+        if (!other || other.values[i]! < m.values[i]!) newest.set(m.labels.metricName, m);
+      }
+      for (const m of newest.values())
         for (const [n, v] of m.labels.entries()) {
           if (n === METRIC_NAME || IDENTIFYING.includes(n) || (wanted.size > 0 && !wanted.has(n)) || row.labels.has(n))
             continue;
           labels = labels.with(n, v);
         }
-      }
-      if (here.length === 0 && mustMatch) continue;
+      if (newest.size === 0 && mustMatch) continue;
       let part = parts.get(labels.key);
       if (!part) parts.set(labels.key, (part = { labels, present: new Uint8Array(c.n) }));
       part.present[i] = row.present[i]!;

@@ -279,8 +279,11 @@ export function trimHistogram(h: NativeHistogram, bound: number, upper: boolean)
     if (kept > 0) {
       const lo = upper ? b.lower : Math.max(b.lower, bound);
       const hi = upper ? Math.min(b.upper, bound) : b.upper;
+      // a bucket without lower bound is taken to start at zero when it reaches above it
       const mid = !Number.isFinite(lo)
-        ? hi
+        ? hi > 0
+          ? hi / 2
+          : hi
         : !Number.isFinite(hi)
           ? lo
           : lo > 0 && !isCustom(h)

@@ -376,13 +376,7 @@ class Builder {
       else
         for (const m of this.#kids(kid)) {
           if (m.name === 'QuotedLabelName') {
-            const quoted = this.#string(m.firstChild!);
-            if (name !== '')
-              this.#fail(
-                node,
-                `metric name must not be set twice: ${JSON.stringify(name)} or ${JSON.stringify(quoted)}`,
-              );
-            name = quoted;
+            matchers.push({ name: METRIC_NAME, op: '=', value: this.#string(m.firstChild!) });
             continue;
           }
           const [label, op, value] = this.#kids(m);
@@ -392,7 +386,7 @@ class Builder {
     }
     if (name !== '') {
       const twice = matchers.find((m) => m.name === METRIC_NAME);
-      if (twice && twice.op === '=')
+      if (twice)
         this.#fail(
           node,
           `metric name must not be set twice: ${JSON.stringify(name)} or ${JSON.stringify(twice.value)}`,

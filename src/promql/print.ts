@@ -1,6 +1,6 @@
 /** Writes a tree as PromQL: on one line as Prometheus' String(), or indented as its `format_query`. */
 import { formatDuration } from '../model/duration.ts';
-import { isClassicLabelName, isClassicMetricName, METRIC_NAME, quote } from '../model/labels.ts';
+import { compareUtf8, isClassicLabelName, METRIC_NAME, quote } from '../model/labels.ts';
 import {
   type Aggregate,
   type AtModifier,
@@ -93,18 +93,12 @@ export function operatorText(e: Binary): string {
 }
 
 function selectorText(s: VectorSelector): string {
-  const quotedName = s.name !== '' && !isClassicMetricName(s.name);
-  const parts = quotedName ? [quote(s.name)] : [];
-  let nameLeft = s.name !== '';
+  const parts: string[] = [];
   for (const m of s.matchers) {
-    if (nameLeft && m.name === METRIC_NAME && m.op === '=' && m.value === s.name) {
-      nameLeft = false;
-      continue;
-    }
+    if (m.name === METRIC_NAME && m.op === '=' && m.value === s.name && m.value !== '') continue;
     parts.push(`${labelText(m.name)}${m.op}${quote(m.value)}`);
   }
-  const head = quotedName ? '' : s.name;
-  return parts.length > 0 ? `${head}{${parts.join(',')}}` : head || '{}';
+  return parts.length > 0 ? `${s.name}{${parts.sort(compareUtf8).join(',')}}` : s.name || '{}';
 }
 
 const labelText = (name: string): string => (isClassicLabelName(name) ? name : quote(name));

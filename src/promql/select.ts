@@ -3,6 +3,7 @@ import { isStale, type SeriesColumns } from '../model/sample.ts';
 import type { Expr, Pos, Subquery, VectorSelector } from './ast.ts';
 import { FLOAT, HISTOGRAM, newRow, type Row, repeat, withHistograms } from './block.ts';
 import { type Context, durationMs, endOf, positiveMs } from './context.ts';
+import { lastAtOrBefore, smoothedAt } from './extended-range.ts';
 import { alignedStart, atTime } from './populate.ts';
 
 /** Samples of an instant selector at each step: the newest within the look-back, unless that is a stale marker. */
@@ -11,6 +12,7 @@ export function instantRows(c: Context, s: VectorSelector, timestamps = false): 
   const offset = durationMs(s.offset, c);
   const n = at === undefined ? c.n : 1;
   const out: Row[] = [];
+  if (s.extended === 'smoothed' && !timestamps) return smoothedRows(c, s, at, offset, n);
   for (const series of c.data.get(s) ?? []) {
     c.meter.tick();
     let row = newRow(series.labels, n);
@@ -50,16 +52,24 @@ export function instantRows(c: Context, s: VectorSelector, timestamps = false): 
   return out;
 }
 
-/** Index of the last entry at or before `t`, or -1. */
-export function lastAtOrBefore(ts: Float64Array, length: number, t: number): number {
-  let lo = 0;
-  let hi = length;
-  while (lo < hi) {
-    const mid = (lo + hi) >> 1;
-    if (ts[mid]! <= t) lo = mid + 1;
-    else hi = mid;
+/** Floats on the line between the samples around each step; histograms have no such line and are left out. */
+function smoothedRows(c: Context, s: VectorSelector, at: number | undefined, offset: number, n: number): Row[] {
+  const out: Row[] = [];
+  for (const stored of c.data.get(s) ?? []) {
+    c.meter.tick();
+    if (stored.histograms) continue;
+    const series = withoutStale(stored);
+    const row = newRow(series.labels, n);
+    for (let i = 0; i < n; i++) {
+      const v = smoothedAt(series, (at ?? c.startMs + i * c.stepMs) - offset, c.lookbackMs);
+      if (v === undefined) continue;
+      row.values[i] = v;
+      row.present[i] = FLOAT;
+    }
+    c.meter.addSamples(n);
+    out.push(n === c.n ? row : repeat(row, c.n));
   }
-  return lo - 1;
+  return out;
 }
 
 /** What a range function slides over. `atMs` set: the same window at every step. */

@@ -122,7 +122,8 @@ export class Coverage {
       case 'selector':
         p.add('selector');
         if (e.name === '') p.add('selector without name');
-        else if (!/^[a-zA-Z_:][\w:]*$/.test(e.name)) p.add('selector name quoted');
+        if (e.matchers.some((m) => m.name === '__name__' && m.op === '=' && m.value !== e.name && /\W/.test(m.value)))
+          p.add('selector name quoted');
         for (const m of e.matchers) {
           p.add(`matcher ${m.op}`);
           if (!/^\w+$/.test(m.name)) p.add('matcher label quoted');

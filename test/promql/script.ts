@@ -5,6 +5,7 @@
  *                      values: 5, NaN, `_` gap, `_xN` gaps, `stale`, `a+bxN` sequence of N+1, `axN` the same N+1 times,
  *                      `{{schema:0 sum:5 count:4 buckets:[1 2 1]}}` native histogram, also followed by xN
  *   eval instant at 5m QUERY    then indented `labels value` lines, or a scalar or string alone
+ *                               a range vector's values carry their seconds: `3@120`
  *   eval range from 0 to 5m step 1m QUERY
  *   below an eval: `info TEXT`, `warn TEXT` (all annotations, whole texts), `error TEXT` (part of the message),
  *   `ordered` (the order of the lines counts), `since VERSION SOURCE` (the answer is of that Prometheus release and
@@ -87,7 +88,7 @@ export function histogramOf(text: string): NativeHistogram {
       .filter((x) => x !== '')
       .map((x) => parseNumber(x)!.value);
   const schema = number('schema');
-  const positive = spans(list('buckets'), number('offset') + (schema === CUSTOM_BUCKETS_SCHEMA ? 0 : 0));
+  const positive = spans(list('buckets'), number('offset'));
   const negative = spans(list('n_buckets'), number('n_offset'));
   return {
     schema,
@@ -249,6 +250,16 @@ function wantedAnswer(rows: readonly string[], range: ScriptRange | undefined, t
       continue;
     }
     const points: (readonly [number, string])[] = [];
+    // a range vector at one instant: each value with its own time
+    const timed = [...rest.matchAll(/(\{\{[^}]*\}\}|\S+)@([-\d.]+)/g)];
+    if (timed.length > 0) {
+      for (const [, value, seconds] of timed) {
+        const v = scriptValues(value!)[0]!;
+        points.push([Number(seconds), typeof v === 'object' ? histogramText(v) : formatValue(v as number)]);
+      }
+      out.set(keyOf(labelsOf(series).toObject()), points);
+      continue;
+    }
     scriptValues(rest).forEach((v, i) => {
       if (v === undefined || v === 'stale') return;
       const t = range ? range.startMs + i * range.stepMs : timeMs;
