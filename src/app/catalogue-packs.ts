@@ -1,7 +1,7 @@
 /** The packs of the catalogue in the process: which tenant gets which rules and dashboards. */
 import path from 'node:path';
 import { stringify } from 'yaml';
-import { type Catalogue, loadCatalogue } from '../catalogue/load.ts';
+import { type Catalogue, loadCatalogue, packNames } from '../catalogue/load.ts';
 import type { CatalogueDashboard } from '../dashboards/dashboard-store.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { TenantId } from '../model/tenant.ts';
@@ -12,14 +12,20 @@ export interface CataloguePacksInput {
   readonly options: () => Options;
   /** Owns the telemetry of this host and of Vigie; gets their packs beside the default tenant. */
   readonly hostTenant: TenantId;
+  readonly isDemo: (tenant: TenantId) => boolean;
   readonly logger: Logger;
+}
+
+interface Rendered {
+  readonly catalogue: Catalogue;
+  readonly rules: readonly SourceFile[];
+  readonly dashboards: readonly CatalogueDashboard[];
 }
 
 export class CataloguePacks {
   readonly #i: CataloguePacksInput;
-  #loaded: Catalogue | undefined;
-  #rules: readonly SourceFile[] | undefined;
-  #dashboards: readonly CatalogueDashboard[] | undefined;
+  /** By the list of packs: most tenants share one. */
+  readonly #rendered = new Map<string, Rendered>();
 
   constructor(input: CataloguePacksInput) {
     this.#i = input;
@@ -27,47 +33,54 @@ export class CataloguePacks {
 
   /** Reads the packs anew at the next use. */
   reload(): void {
-    this.#loaded = undefined;
-    this.#rules = undefined;
-    this.#dashboards = undefined;
+    this.#rendered.clear();
   }
 
-  get catalogue(): Catalogue {
-    if (!this.#loaded) {
-      const loaded = loadCatalogue(templatesFolder(), this.#i.options().packs);
-      for (const p of loaded.problems)
-        this.#i.logger.error('a pack of the catalogue does not load and is left out', { ...p });
-      this.#loaded = loaded;
-    }
-    return this.#loaded;
-  }
-
-  #has(tenant: TenantId): boolean {
-    return tenant === this.#i.options().tenant || tenant === this.#i.hostTenant;
+  /** The packs a tenant runs: those configured for the default tenant and the owner of this host, all for a synthetic one. */
+  packs(tenant: TenantId): readonly string[] {
+    if (this.#i.isDemo(tenant)) return packNames(templatesFolder());
+    const { packs } = this.#i.options();
+    return tenant === this.#i.options().tenant || tenant === this.#i.hostTenant ? packs : [];
   }
 
   rules(tenant: TenantId): readonly SourceFile[] {
-    if (!this.#has(tenant)) return [];
-    this.#rules ??= this.catalogue.packs.flatMap((pack) =>
-      [...pack.rules].map(
-        ([file, rules]): SourceFile => ({
-          name: `catalogue/${path.basename(file)}`,
-          text: stringify(rules),
-          source: 'catalogue',
-        }),
-      ),
-    );
-    return this.#rules;
+    return this.#of(this.packs(tenant)).rules;
   }
 
-  dashboards(_tenant: TenantId): readonly CatalogueDashboard[] {
-    this.#dashboards ??= this.catalogue.packs.flatMap((pack) =>
-      [...pack.dashboards].map(([file, dashboard]): CatalogueDashboard => {
-        const uid = typeof dashboard['uid'] === 'string' ? dashboard['uid'] : path.basename(file, '.json');
-        return { uid, folder: pack.manifest.title, dashboard };
-      }),
-    );
-    return this.#dashboards;
+  /** Dashboards cost nothing until somebody looks: every tenant has those of the default packs at least. */
+  dashboards(tenant: TenantId): readonly CatalogueDashboard[] {
+    const own = this.packs(tenant);
+    return this.#of(own.length > 0 ? own : this.#i.options().packs).dashboards;
+  }
+
+  #of(names: readonly string[]): Rendered {
+    const key = names.join(',');
+    let found = this.#rendered.get(key);
+    if (!found) {
+      const catalogue = loadCatalogue(templatesFolder(), names);
+      for (const p of catalogue.problems)
+        this.#i.logger.error('a pack of the catalogue does not load and is left out', { ...p });
+      found = {
+        catalogue,
+        rules: catalogue.packs.flatMap((pack) =>
+          [...pack.rules].map(
+            ([file, rules]): SourceFile => ({
+              name: `catalogue/${path.basename(file)}`,
+              text: stringify(rules),
+              source: 'catalogue',
+            }),
+          ),
+        ),
+        dashboards: catalogue.packs.flatMap((pack) =>
+          [...pack.dashboards].map(([file, dashboard]): CatalogueDashboard => {
+            const uid = typeof dashboard['uid'] === 'string' ? dashboard['uid'] : path.basename(file, '.json');
+            return { uid, folder: pack.manifest.title, dashboard };
+          }),
+        ),
+      };
+      this.#rendered.set(key, found);
+    }
+    return found;
   }
 }
 

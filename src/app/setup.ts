@@ -228,7 +228,12 @@ export async function setup(input: SetupInput): Promise<Running> {
   }
 
   // configuration of every tenant
-  const packs = new CataloguePacks({ options: () => resolved.options, hostTenant, logger });
+  const packs = new CataloguePacks({
+    options: () => resolved.options,
+    hostTenant,
+    isDemo: (tenant) => directory.get(tenant)?.demo ?? false,
+    logger,
+  });
   const configs = new TenantConfigs({
     documents,
     clock,
@@ -254,6 +259,23 @@ export async function setup(input: SetupInput): Promise<Running> {
   await configs.checkFiles(options.tenant);
   for (const tenant of configs.fileTenants()) if (!directory.get(tenant)) await directory.ensure(tenant);
   for (const tenant of directory.list()) if (tenant.state !== 'deleting') await configs.load(tenant.id);
+
+  // a tenant that appears later, from an API call, the demonstration or another replica, gets its configuration too
+  const loaded = new Set(directory.list().map((t) => t.id));
+  const stopWatching = directory.onChange((change) => {
+    if (typeof change === 'string') return void loaded.delete(change);
+    if (change.state === 'deleting' || loaded.has(change.id)) return;
+    loaded.add(change.id);
+    configs
+      .load(change.id)
+      .catch((error: unknown) =>
+        logger.error('the configuration of a new tenant was not loaded', {
+          tenant: change.id,
+          error: messageOf(error),
+        }),
+      );
+  });
+  cleanups.add('tenant watch', () => stopWatching());
 
   // what tenants have beside metrics
   const dashboards = new DashboardStore(documents, clock, (tenant) => packs.dashboards(tenant));
@@ -353,11 +375,7 @@ export async function setup(input: SetupInput): Promise<Running> {
     tenant: (id) => directory.get(id),
     ...(webConfig?.usesBasic ? { webUser: (user, password) => webConfig.checkBasic(user, password) } : {}),
     ...(webConfig?.verifiesClients ? { clientCertificates: true } : {}),
-    createTenant: async (id) => {
-      const tenant = await directory.ensure(id);
-      await configs.load(id);
-      return tenant;
-    },
+    createTenant: (id) => directory.ensure(id),
   });
 
   const loopback = loopbackRequest(() => url);
@@ -493,6 +511,7 @@ export async function setup(input: SetupInput): Promise<Running> {
         `  data   ${folder.path}, kept ${options.retention === 0 ? 'for ever' : `${Math.round(options.retention / 86_400_000)} days`}`,
         `  watch  ${jobs.join(', ') || 'nothing yet'}`,
         `  loaded ${ruleCount} rules in ${view.groups.length} groups, ${boards} dashboards`,
+        ...(options.demo ? ['  demo   three synthetic tenants are being filled with three weeks of data'] : []),
         ...overview
           .features()
           .filter((f) => f.state === 'configured_inactive')
