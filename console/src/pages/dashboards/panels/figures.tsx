@@ -75,7 +75,7 @@ export function Stats({ panel, data, height }: BodyProps) {
     >
       {figures.map((f, i) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: two figures may share a name
-        <div key={`${f.name}${i}`} style={{ position: 'relative', minWidth: 0, textAlign: 'center' }}>
+        <div key={`${f.name}${i}`} style={{ position: 'relative', minWidth: 0, textAlign: 'center', containerType: 'inline-size' }}>
           {graph && f.values.length > 2 && <Spark values={f.values} colour={f.colour} />}
           {names && (
             <div className="muted" style={{ fontSize: 12.5, overflowWrap: 'anywhere' }}>
@@ -86,7 +86,9 @@ export function Stats({ panel, data, height }: BodyProps) {
             <div
               style={{
                 color: f.colour,
-                fontSize: size,
+                // one line, as large as its length lets it be
+                fontSize: `clamp(14px, ${(160 / Math.max(1, f.text.length)).toFixed(1)}cqi, ${size}px)`,
+                whiteSpace: f.text.length > 24 ? 'normal' : 'nowrap',
                 fontWeight: 650,
                 lineHeight: 1.15,
                 fontVariantNumeric: 'tabular-nums',
