@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { type Catalogue, loadCatalogue, packNames } from '../catalogue/load.ts';
+import { tenantScope } from '../catalogue/scope.ts';
 import type { CatalogueDashboard } from '../dashboards/dashboard-store.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { TenantId } from '../model/tenant.ts';
@@ -24,7 +25,7 @@ interface Rendered {
 
 export class CataloguePacks {
   readonly #i: CataloguePacksInput;
-  /** By the list of packs: most tenants share one. */
+  /** By packs and what is tuned in them: most tenants share one. */
   readonly #rendered = new Map<string, Rendered>();
 
   constructor(input: CataloguePacksInput) {
@@ -39,25 +40,29 @@ export class CataloguePacks {
   /** The packs a tenant runs: those configured for the default tenant and the owner of this host, all for a synthetic one. */
   packs(tenant: TenantId): readonly string[] {
     if (this.#i.isDemo(tenant)) return packNames(templatesFolder());
-    const { packs } = this.#i.options();
-    return tenant === this.#i.options().tenant || tenant === this.#i.hostTenant ? packs : [];
+    const { packs, catalogue, tenant: ownTenant } = this.#i.options();
+    const settings = catalogue.tenants[tenant];
+    if (settings) return settings.packs ?? packNames(templatesFolder());
+    return tenant === ownTenant || tenant === this.#i.hostTenant ? packs : [];
   }
 
   rules(tenant: TenantId): readonly SourceFile[] {
-    return this.#of(this.packs(tenant)).rules;
+    return this.#of(tenant, this.packs(tenant)).rules;
   }
 
   /** Dashboards cost nothing until somebody looks: every tenant has those of the default packs at least. */
   dashboards(tenant: TenantId): readonly CatalogueDashboard[] {
     const own = this.packs(tenant);
-    return this.#of(own.length > 0 ? own : this.#i.options().packs).dashboards;
+    return this.#of(tenant, own.length > 0 ? own : this.#i.options().packs).dashboards;
   }
 
-  #of(names: readonly string[]): Rendered {
-    const key = names.join(',');
+  #of(tenant: TenantId, names: readonly string[]): Rendered {
+    const { catalogue: config, environment } = this.#i.options();
+    const { overrides } = tenantScope(config, environment, tenant);
+    const key = JSON.stringify([names, overrides]);
     let found = this.#rendered.get(key);
     if (!found) {
-      const catalogue = loadCatalogue(templatesFolder(), names);
+      const catalogue = loadCatalogue(templatesFolder(), names, overrides);
       for (const p of catalogue.problems)
         this.#i.logger.error('a pack of the catalogue does not load and is left out', { ...p });
       found = {

@@ -266,14 +266,12 @@ export async function setup(input: SetupInput): Promise<Running> {
     if (typeof change === 'string') return void loaded.delete(change);
     if (change.state === 'deleting' || loaded.has(change.id)) return;
     loaded.add(change.id);
-    configs
-      .load(change.id)
-      .catch((error: unknown) =>
-        logger.error('the configuration of a new tenant was not loaded', {
-          tenant: change.id,
-          error: messageOf(error),
-        }),
-      );
+    configs.load(change.id).catch((error: unknown) =>
+      logger.error('the configuration of a new tenant was not loaded', {
+        tenant: change.id,
+        error: messageOf(error),
+      }),
+    );
   });
   cleanups.add('tenant watch', () => stopWatching());
 

@@ -10,9 +10,17 @@ type AddCommand = (program: Command, context: CommandContext) => void;
 /** Name -> loader; the order is that of `vigie --help`. */
 const COMMANDS: readonly (readonly [string, () => Promise<AddCommand>])[] = [
   ['serve', async () => (await import('./serve.ts')).addServe],
+  ['check', async () => (await import('./check.ts')).addCheck],
   ['query', async () => (await import('./query.ts')).addQuery],
   ['tenant', async () => (await import('./tenant.ts')).addTenant],
+  ['alert', async () => (await import('./alert.ts')).addAlert],
+  ['silence', async () => (await import('./silence.ts')).addSilence],
+  ['test-routes', async () => (await import('./test-routes.ts')).addTestRoutes],
+  ['test-rules', async () => (await import('./test-rules.ts')).addTestRules],
+  ['backtest', async () => (await import('./backtest.ts')).addBacktest],
+  ['audit', async () => (await import('./audit.ts')).addAudit],
   ['render', async () => (await import('./render.ts')).addRender],
+  ['rename-check', async () => (await import('./rename-check.ts')).addRenameCheck],
   ['detect', async () => (await import('./detect.ts')).addDetect],
   ['forecast', async () => (await import('./forecast.ts')).addForecast],
   ['changepoints', async () => (await import('./changepoints.ts')).addChangepoints],
