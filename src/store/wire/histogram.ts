@@ -1,4 +1,7 @@
-/** The Histogram message of Prometheus' remote protocols, always written with absolute (float) counts. */
+/**
+ * The Histogram message of Prometheus' remote protocols: whole counts are written as integers with deltas, which every
+ * version takes, fractional ones as absolute floats.
+ */
 import type { BucketSpan, CounterResetHint, NativeHistogram } from '../../model/histogram.ts';
 import { isStale, STALE_NAN_HI, STALE_NAN_LO } from '../../model/sample.ts';
 import type { ProtoReader, ProtoWriter } from './protobuf.ts';
@@ -7,13 +10,21 @@ const BUCKETS_MAX = 65_536;
 const HINTS: readonly CounterResetHint[] = ['unknown', 'reset', 'not_reset', 'gauge'];
 
 export function writeHistogram(w: ProtoWriter, field: number, timestampMs: number, h: NativeHistogram): void {
+  const whole = [h.count, h.zeroCount, ...h.positiveBuckets, ...h.negativeBuckets].every(Number.isSafeInteger);
   w.message(field, () => {
-    w.double(2, h.count);
+    if (whole) {
+      // present also when zero: which of the two fields is there tells integers from floats
+      w.varint(8);
+      w.varint(h.count);
+    } else w.double(2, h.count);
     if (h.stale) w.doubleBits(3, STALE_NAN_LO, STALE_NAN_HI);
     else w.double(3, h.sum);
     w.sint(4, h.schema);
     w.double(5, h.zeroThreshold);
-    w.double(7, h.zeroCount);
+    if (whole) {
+      w.varint(6 * 8);
+      w.varint(h.zeroCount);
+    } else w.double(7, h.zeroCount);
     const spans = (number: number, list: readonly BucketSpan[]): void => {
       for (const s of list)
         w.message(number, () => {
@@ -22,9 +33,11 @@ export function writeHistogram(w: ProtoWriter, field: number, timestampMs: numbe
         });
     };
     spans(8, h.negativeSpans);
-    w.doubles(10, h.negativeBuckets);
+    if (whole) w.deltas(9, h.negativeBuckets);
+    else w.doubles(10, h.negativeBuckets);
     spans(11, h.positiveSpans);
-    w.doubles(13, h.positiveBuckets);
+    if (whole) w.deltas(12, h.positiveBuckets);
+    else w.doubles(13, h.positiveBuckets);
     w.int(14, HINTS.indexOf(h.counterResetHint));
     w.int(15, timestampMs);
     w.doubles(16, h.customValues ?? []);

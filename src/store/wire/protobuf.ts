@@ -87,6 +87,18 @@ export class ProtoWriter {
     }
   }
 
+  /** Differences of whole numbers, zigzag, packed. */
+  deltas(field: number, values: readonly number[]): void {
+    if (values.length === 0) return;
+    this.message(field, () => {
+      let last = 0;
+      for (const v of values) {
+        this.varint(v < last ? 2 * (last - v) - 1 : 2 * (v - last));
+        last = v;
+      }
+    });
+  }
+
   data(field: number, b: Uint8Array): void {
     this.varint(field * 8 + 2);
     this.varint(b.length);
