@@ -270,7 +270,7 @@ describe.skipIf(missing)('vigie test-rules and promtool', () => {
     const next = random(20261125);
     for (const pair of pairs) {
       if (pair.name === 'slo.yml') continue; // takes promtool seconds a run
-      for (let i = 0; i < 6; i++) {
+      for (let i = 0; i < 5; i++) {
         const pick = (n: number): number => Math.floor(next() * n);
         const mutate = MUTATORS[pick(MUTATORS.length)]!;
         const inTests = next() < 0.7;
@@ -284,8 +284,8 @@ describe.skipIf(missing)('vigie test-rules and promtool', () => {
       }
     }
     expect(differences).toEqual([]);
-    expect(passed).toBeGreaterThanOrEqual(35);
-    expect(failed).toBeGreaterThanOrEqual(30);
+    expect(passed).toBeGreaterThanOrEqual(30);
+    expect(failed).toBeGreaterThanOrEqual(22);
   });
 
   it('would see a runner that is one evaluation late', async () => {
