@@ -49,8 +49,7 @@ function equalOne(a: GoValue, b: GoValue): boolean {
   if (ca !== cb && ca !== 'invalid' && cb !== 'invalid')
     fail(sprintf(`non-comparable types %s: ${typeName(a)}, ${typeName(b)}: %v`, [a, b]));
   if (isNilComposite(a) || isNilComposite(b)) return isNilComposite(a) === isNilComposite(b);
-  if (!(b instanceof GoStruct) || !isComparableStruct(b))
-    fail(sprintf(`non-comparable type %s: ${typeName(b)}`, [b]));
+  if (!(b instanceof GoStruct) || !isComparableStruct(b)) fail(sprintf(`non-comparable type %s: ${typeName(b)}`, [b]));
   return equalStructs(a as GoStruct, b as GoStruct);
 }
 

@@ -33,12 +33,18 @@ import {
   typeName,
 } from './value.ts';
 
-/** Nodes, commands and iterations of one execution. A page for 1,000 alerts with 30 labels each takes about 500,000. */
-export const STEPS_MAX = 5_000_000;
+/** Nodes, commands, iterations and characters handled (32 are a step) of one execution; some seconds at most. */
+export const STEPS_MAX = 3_000_000;
 /** Length of the text of one execution, and of any one string on the way, in UTF-16 units. */
 export const OUTPUT_LENGTH_MAX = 10_000_000;
 /** Templates calling templates. */
 export const DEPTH_MAX = 500;
+/** Lists of nodes within lists, across templates; bounds the call stack. */
+export const LIST_DEPTH_MAX = 700;
+/** Elements of one list or map that a function makes: each `append` copies. */
+export const ELEMENTS_MAX = 10_000;
+/** Working out a local time takes as long as this many steps. */
+const TIME_COST = 30;
 
 export interface ExecuteOptions {
   readonly trees: ReadonlyMap<string, Tree>;
@@ -71,6 +77,7 @@ class Executor {
   #stepsLeft: number;
   readonly #stepsMax: number;
   #depth = 0;
+  #listDepth = 0;
   #tree!: Tree;
   #node: Operand | Command | Node | undefined;
   #variables: Variable[] = [];
@@ -87,7 +94,13 @@ class Executor {
   run(tree: Tree, data: GoValue): string {
     this.#tree = tree;
     this.#variables = [{ name: '$', value: data }];
-    this.#list(tree.root, data);
+    try {
+      this.#list(tree.root, data);
+    } catch (error) {
+      // the stack of whoever called was deep already, or a text outgrew what the runtime can hold
+      if (error instanceof RangeError) this.#fail(`too deep or too long: ${error.message}`, true);
+      throw error;
+    }
     return this.#out.join('');
   }
 
@@ -106,12 +119,14 @@ class Executor {
     );
   }
 
-  #step(): void {
-    if (--this.#stepsLeft < 0) this.#fail(`more than ${this.#stepsMax} steps`, true);
+  #step(count = 1): void {
+    this.#stepsLeft -= count;
+    if (this.#stepsLeft < 0) this.#fail(`more than ${this.#stepsMax} steps`, true);
   }
 
   #write(text: string): void {
     this.#outputLeft -= text.length;
+    this.#step(text.length >> 5);
     if (this.#outputLeft < 0) this.#fail(`output of more than ${this.#outputMax} characters`, true);
     this.#out.push(text);
   }
@@ -119,11 +134,14 @@ class Executor {
   // --- nodes --------------------------------------------------------------------------------------------------------
 
   #list(nodes: List, dot: GoValue): Signal {
+    if (++this.#listDepth > LIST_DEPTH_MAX) this.#fail(`nested deeper than ${LIST_DEPTH_MAX}`, true);
+    let signal: Signal;
     for (const node of nodes) {
-      const signal = this.#walk(node, dot);
-      if (signal) return signal;
+      signal = this.#walk(node, dot);
+      if (signal) break;
     }
-    return undefined;
+    this.#listDepth--;
+    return signal;
   }
 
   #walk(node: Node, dot: GoValue): Signal {
@@ -410,6 +428,12 @@ class Executor {
       const [, callee, ...rest] = values;
       values.splice(0, values.length, callee, given > 0 ? nodeText(args[1]!) : printValueText(callee), ...rest);
     }
+    let size = fn.cost;
+    for (const value of values) {
+      if (typeof value === 'string') size += value.length >> 5;
+      else if (value instanceof GoStruct && value.goType === 'time.Time') size += TIME_COST;
+    }
+    this.#step(size);
     let result: GoValue;
     try {
       result = fn.call(...(values as never[]));
@@ -418,9 +442,19 @@ class Executor {
       this.#node = node;
       return this.#fail(`error calling ${name}: ${error.message}`);
     }
-    if (typeof result === 'string' && result.length > this.#outputMax)
-      this.#fail(`text of more than ${this.#outputMax} characters`, true);
+    this.#limitSize(result);
     return result;
+  }
+
+  #limitSize(result: GoValue): void {
+    const basic = basicOf(result);
+    if (typeof basic === 'string') {
+      if (basic.length > this.#outputMax) this.#fail(`text of more than ${this.#outputMax} characters`, true);
+      this.#step(basic.length >> 5);
+    } else if (basic instanceof GoSlice) {
+      if (basic.items.length > ELEMENTS_MAX) this.#fail(`list of more than ${ELEMENTS_MAX} elements`, true);
+      this.#step(basic.items.length >> 3);
+    }
   }
 
   #guard<T>(run: () => T): T {

@@ -2,6 +2,7 @@
  * Go's fmt over template values: Sprintf with its verbs, flags, widths, argument indexes and error marks, Sprint and
  * Sprintln. Checked against Go in test/real. Not here: %p and %w, which templates have no values for.
  */
+import { FunctionError } from './errors.ts';
 import { formatFloat } from './float-text.ts';
 import { isPrintable, quoteGo } from './quote.ts';
 import { basicOf, GoFunction, GoMap, GoSlice, GoStruct, type GoValue, typeName } from './value.ts';
@@ -10,6 +11,8 @@ import { basicOf, GoFunction, GoMap, GoSlice, GoStruct, type GoValue, typeName }
 const WIDTH_MAX = 1_000_000;
 /** Printing stops descending here; Go has no bound because it has pointers to stop at. */
 const PRINT_DEPTH_MAX = 100;
+/** Longest text one call makes, in UTF-16 units: a list may hold the same list many times over. */
+export const PRINT_LENGTH_MAX = 10_000_000;
 
 interface Flags {
   minus: boolean;
@@ -35,14 +38,23 @@ const noFlags = (): Flags => ({
   precision: undefined,
 });
 
+/** Counts what is printed within lists and maps; throws FunctionError past the limit. */
+let printed = 0;
+function count(text: string): string {
+  printed += text.length + 1;
+  if (printed > PRINT_LENGTH_MAX) throw new FunctionError(`text of more than ${PRINT_LENGTH_MAX} characters`);
+  return text;
+}
+
 /** fmt.Sprint: a space between operands when neither is a string. */
 export function sprint(args: readonly GoValue[]): string {
+  printed = 0;
   let out = '';
   let previousString = true;
   args.forEach((arg, i) => {
     const isString = arg !== undefined && typeof basicOf(arg) === 'string';
     if (i > 0 && !isString && !previousString) out += ' ';
-    out += printArg(arg, 'v', noFlags());
+    out += count(printArg(arg, 'v', noFlags()));
     previousString = isString;
   });
   return out;
@@ -50,16 +62,19 @@ export function sprint(args: readonly GoValue[]): string {
 
 /** fmt.Sprintln: spaces between all, a newline at the end. */
 export function sprintln(args: readonly GoValue[]): string {
-  return `${args.map((a) => printArg(a, 'v', noFlags())).join(' ')}\n`;
+  printed = 0;
+  return `${args.map((a) => count(printArg(a, 'v', noFlags()))).join(' ')}\n`;
 }
 
 /** One value as %v prints it. */
 export function printValueText(value: GoValue): string {
+  printed = 0;
   return typeof value === 'string' ? value : printArg(value, 'v', noFlags());
 }
 
-/** fmt.Sprintf. Never throws: mistakes stand in the text as Go marks them. */
+/** fmt.Sprintf. Mistakes stand in the text as Go marks them. */
 export function sprintf(format: string, args: readonly GoValue[]): string {
+  printed = 0;
   return new Formatter(format, args).run();
 }
 
@@ -87,7 +102,7 @@ class Formatter {
       }
       out += f.slice(this.#at, percent);
       this.#at = percent + 1;
-      out += this.#directive();
+      out += count(this.#directive());
     }
     if (!this.#reordered && this.#arg < this.#args.length) {
       const extra = this.#args
@@ -231,7 +246,7 @@ function print(v: GoValue, verb: string, flags: Flags, depth: number, methods: b
 }
 
 function printComposite(v: GoValue, verb: string, flags: Flags, depth: number, methods: boolean): string {
-  const inner = (x: GoValue): string => print(x, verb, flags, depth + 1, methods);
+  const inner = (x: GoValue): string => count(print(x, verb, flags, depth + 1, methods));
   const sep = flags.sharpV ? ', ' : ' ';
   if (v instanceof GoMap) {
     const entries = v.sorted().map(([k, x]) => `${inner(k)}:${inner(x)}`);

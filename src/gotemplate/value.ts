@@ -29,8 +29,11 @@ export class GoFunction {
   /** Type of the trailing `...T`, if any. */
   readonly variadic: ParamType | undefined;
   readonly call: (...args: never[]) => GoValue;
+  /** Steps that a call counts for, beside those for the size of what it handles. */
+  readonly cost: number;
 
-  constructor(params: readonly ParamType[], call: (...args: never[]) => GoValue, variadic?: ParamType) {
+  constructor(params: readonly ParamType[], call: (...args: never[]) => GoValue, variadic?: ParamType, cost = 1) {
+    this.cost = cost;
     this.params = params;
     this.variadic = variadic;
     this.call = call;

@@ -5,6 +5,7 @@
  */
 import { FunctionError, TemplateError } from '../../gotemplate/errors.ts';
 import { unescapeQuery } from '../../gotemplate/escape-text.ts';
+import { OUTPUT_LENGTH_MAX } from '../../gotemplate/executor.ts';
 import { humanizeDuration } from '../../gotemplate/humanize.ts';
 import { toJson } from '../../gotemplate/json.ts';
 import { quoteGo } from '../../gotemplate/quote.ts';
@@ -223,6 +224,13 @@ function since(clock: Pick<Clock, 'now'>, time: GoStruct): GoValue {
   return durationValue(BigInt.asIntN(64, ns));
 }
 
+function joined(mark: string, list: GoSlice): string {
+  let length = mark.length * list.items.length;
+  for (const item of list.items) length += (item as string).length;
+  if (length > OUTPUT_LENGTH_MAX) throw new FunctionError(`text of more than ${OUTPUT_LENGTH_MAX} characters`);
+  return list.items.join(mark);
+}
+
 function dict(args: readonly GoValue[]): GoMap {
   if (args.length % 2 !== 0) throw new FunctionError('dict requires an even number of arguments');
   const entries = new Map<GoKey, GoValue>();
@@ -240,7 +248,7 @@ function notificationFunctions(clock: Pick<Clock, 'now'>): Functions {
     toLower: fn(['string'], (text: string) => toLower(text)),
     title: fn(['string'], (text: string) => titleCase(text)),
     trimSpace: fn(['string'], (text: string) => trimSpace(text)),
-    join: fn(['string', '[]string'], (mark: string, list: GoSlice) => list.items.join(mark)),
+    join: fn(['string', '[]string'], joined),
     ...REGEXP_FUNCTIONS,
     safeHtml: fn(['string'], (text: string) => new GoScalar('template.HTML', text)),
     safeUrl: fn(['string'], (text: string) => new GoScalar('template.URL', text)),
