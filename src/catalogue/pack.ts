@@ -31,6 +31,8 @@ export const packSchema = z.strictObject({
     dashboards: z.array(relativeFile).default([]),
     /** Native JSON or YAML files that are rendered as they are, with values put in. */
     assets: z.array(relativeFile).default([]),
+    /** Declarations of detectors and forecasts; the engine that runs them checks their schema. */
+    detectors: z.array(relativeFile).default([]),
   }),
   /** Exporters that the pack reads: the jobs of the scrape configuration. */
   scrape: z
@@ -96,6 +98,8 @@ export interface RenderedPack {
   readonly dashboards: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
   /** Catalogue path -> parsed native file with values put in. */
   readonly assets: ReadonlyMap<string, unknown>;
+  /** Catalogue path -> parsed detector file with values put in. */
+  readonly detectors: ReadonlyMap<string, unknown>;
 }
 
 /** Reads one pack from a catalogue folder and renders it with `override`. Throws `bad_config` with file, line and path. */
@@ -128,7 +132,9 @@ export function renderPack(folder: string, name: string, override: PackOverride 
   }
   const assets = new Map<string, unknown>();
   for (const asset of manifest.files.assets) assets.set(asset, substitute(readYaml(folder, asset), parameters, asset));
-  return { manifest, parameters, rules, dashboards, assets };
+  const detectors = new Map<string, unknown>();
+  for (const d of manifest.files.detectors) detectors.set(d, substitute(readYaml(folder, d), parameters, d));
+  return { manifest, parameters, rules, dashboards, assets, detectors };
 }
 
 function checkManifest(value: unknown, file: string, name: string): PackManifest {

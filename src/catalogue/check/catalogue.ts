@@ -122,7 +122,7 @@ export function rulesOf(context: RenderContext, pack: RenderedPack, scope: Scope
 }
 
 /** KPIs read recordings too. */
-function assetQueries(packs: readonly RenderedPack[]): CheckedQuery[] {
+export function assetQueries(packs: readonly RenderedPack[]): CheckedQuery[] {
   return packs.flatMap((p) =>
     [...p.assets].flatMap(([file, value]) => {
       const kpis = (value as { kpis?: { id: string; expr?: string; judged_from?: { expr?: string } }[] } | null)?.kpis;
