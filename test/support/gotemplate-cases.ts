@@ -11,7 +11,11 @@ export const CASE_DATA = {
     {
       status: 'firing',
       labels: { alertname: 'DiskFull', instance: 'db-1.example.com:9100', severity: 'critical', team: 'storage' },
-      annotations: { summary: 'Disk <b>full</b> & "hot"', runbook: 'https://run.example.com/a?b=c&d=e#f', js: "javascript:alert('x')" },
+      annotations: {
+        summary: 'Disk <b>full</b> & "hot"',
+        runbook: 'https://run.example.com/a?b=c&d=e#f',
+        js: "javascript:alert('x')",
+      },
       startsAt: '2024-02-29T23:59:58.123456Z',
       endsAt: '0001-01-01T00:00:00Z',
       generatorURL: 'http://prom.example.com/graph?g0.expr=up+%3D%3D+0&g0.tab=1',
@@ -19,7 +23,13 @@ export const CASE_DATA = {
     },
     {
       status: 'resolved',
-      labels: { alertname: 'DiskFull', instance: 'db-2.example.com:9100', severity: 'warning', team: 'storage', zone: 'ä→😀' },
+      labels: {
+        alertname: 'DiskFull',
+        instance: 'db-2.example.com:9100',
+        severity: 'warning',
+        team: 'storage',
+        zone: 'ä→😀',
+      },
       annotations: { summary: "it's </script><!-- gone -->", empty: '' },
       startsAt: '2023-07-01T12:00:00Z',
       endsAt: '2023-07-01T13:30:05Z',
@@ -543,3 +553,192 @@ export const NEWER_HTML_CASES: readonly string[] = lines(`
 <script>var d = {{ (index .Alerts 1).EndsAt.Sub (index .Alerts 1).StartsAt }}, j = {{ toJson .GroupLabels }};</script>
 <img srcset="{{ safeUrl "a,b" }} 2x">
 `);
+
+/** A small generator of numbers that is the same everywhere. */
+function random(seed: number): (n: number) => number {
+  let a = seed >>> 0;
+  return (n) => {
+    a = (a + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % n;
+  };
+}
+
+const VALUES = lines(`
+.Status
+.Receiver
+.ExternalURL
+.GroupLabels
+.CommonLabels.SortedPairs
+.CommonLabels.Names
+.CommonLabels.Values
+.GroupLabels.alertname
+.GroupLabels.absent
+.Alerts.Firing
+$.Status
+$.CommonAnnotations.note
+(index .Alerts 0)
+(index .Alerts 0).Annotations.summary
+(index .Alerts 1).Annotations.summary
+(index $.Alerts 1).StartsAt
+(index .Alerts 0).Labels
+(len .Alerts)
+.Missing
+.Status.Deep
+1
+-2.5
+1e6
+"te<x>t & 'q'"
+${'`raw\\n"`'}
+'c'
+true
+nil
+.
+$v
+`);
+const FUNCTIONS = lines(`
+print
+println
+len
+not
+html
+js
+urlquery
+toUpper
+title
+safeHtml
+printf "%v|%q"
+printf "%T"
+printf "%5.2f"
+printf "%+v"
+eq 1
+eq "firing"
+ne .Status
+lt 2
+and .Status
+or ""
+index .CommonLabels
+index .Alerts
+slice .Status
+join ", "
+match "[a-z]+g$"
+reReplaceAll "[aeiou]" "<$0>"
+stringSlice "x"
+toJson
+list 1
+`);
+const SNIPPETS = lines(`
+<p>
+</p>
+<b title="
+"
+'
+>
+<a href="/p?q=
+<a href='
+<a href=
+<div style="color:
+;x:url(
+)
+<div onclick="f(
+<script>var x =
+</script>
+<script>"
+<style>a{b:
+}</style>
+<textarea>
+</textarea>
+<!-- c
+-->
+<img srcset="
+plain text
+& < >
+/x#
+=
+<input
+`);
+
+/** One template for text and one for HTML from each number of the seed; a good part of them are wrong on purpose. */
+export function generatedCases(
+  seed: number,
+  count: number,
+): readonly { readonly text: string; readonly html: string }[] {
+  const next = random(seed);
+  const pick = (list: readonly string[]): string => list[next(list.length)]!;
+  const operand = (depth: number): string => (depth > 0 && next(4) === 0 ? `(${pipe(depth - 1)})` : pick(VALUES));
+  const pipe = (depth: number): string => {
+    let out = next(3) === 0 ? `${pick(FUNCTIONS)} ${operand(depth)}` : operand(depth);
+    for (let i = next(3); i > 0; i--) out += ` | ${pick(FUNCTIONS)}`;
+    return out;
+  };
+  const open = (): string => (next(6) === 0 ? '{{- ' : '{{ ');
+  const close = (): string => (next(6) === 0 ? ' -}}' : ' }}');
+  const action = (inner: string): string => open() + inner + close();
+  const block = (depth: number, leaf: () => string): string => {
+    const body = (): string => list(depth - 1, leaf);
+    switch (next(9)) {
+      case 0:
+        return `${action(`if ${pipe(1)}`)}${body()}${next(2) ? `${action('else')}${body()}` : ''}${action('end')}`;
+      case 1:
+        return `${action(`with ${pipe(1)}`)}${body()}${next(2) ? `${action('else')}${body()}` : ''}${action('end')}`;
+      case 2:
+        return `${action(`range $i, $v := ${pick(['.Alerts', '.CommonLabels', '.CommonLabels.Names', 'stringSlice "a" "b"'])}`)}${body()}${action('end')}`;
+      case 3:
+        return `${action(`range ${pick(['.Alerts', '.Alerts.Firing', '.CommonLabels.SortedPairs', '.GroupLabels'])}`)}${body()}${next(3) ? '' : action(`if ${pipe(0)}`) + action(pick(['break', 'continue'])) + action('end')}${action('end')}`;
+      case 4:
+        return action(`$v = ${pipe(1)}`);
+      case 5:
+        return action(`template ${pick(['"greet"', '"attr"', '"list"'])} ${operand(0)}`);
+      default:
+        return leaf();
+    }
+  };
+  const list = (depth: number, leaf: () => string): string => {
+    let out = '';
+    for (let i = 1 + next(3); i > 0; i--) out += depth > 0 ? block(depth, leaf) : leaf();
+    return out;
+  };
+  const textLeaf = (): string => (next(3) === 0 ? pick([' x ', '\n', ' é\n\t', '{{/* c */}}']) : action(pipe(2)));
+  const htmlLeaf = (): string => {
+    const piece = next(2) ? pick(SNIPPETS) : '';
+    return (
+      piece +
+      action(
+        next(3)
+          ? pick([
+              '.Status',
+              '.Receiver',
+              '$.CommonAnnotations.note',
+              '(index $.Alerts 0).Annotations.summary',
+              '"<\'\\"&>"',
+              '$v',
+              '1',
+              'len .Status',
+            ])
+          : pipe(1),
+      ) +
+      (next(2) ? pick(SNIPPETS) : '')
+    );
+  };
+  const balanced = (inner: () => string): string =>
+    pick([
+      `<p>${inner()}</p>`,
+      `<a href="${inner()}" title='${inner()}'>${inner()}</a>`,
+      `<a href="/x?q=${inner()}&r=${inner()}">x</a>`,
+      `<div style="color: ${inner()}; width: ${inner()}" onclick="f(${inner()}, '${inner()}')">x</div>`,
+      `<script>var x = ${inner()}, y = "${inner()}"; /* ${inner()} */</script>`,
+      `<style>p { a: ${inner()}; b: url('${inner()}') }</style>`,
+      `<textarea>${inner()}</textarea><title>${inner()}</title><!-- ${inner()} -->`,
+      `<input value=${inner()} ${inner()}>`,
+      `<img srcset="${inner()} 2x, ${inner()}">`,
+    ]);
+  return Array.from({ length: count }, () => {
+    const start = `{{ $v := ${pick(['1', '"v&<w>"', '.Status', '.CommonLabels'])} }}`;
+    const simple = (): string => (next(4) === 0 ? list(1, htmlLeaf) : action(next(2) ? pipe(1) : pick(VALUES)));
+    return {
+      text: start + list(2, textLeaf),
+      html: start + (next(3) === 0 ? list(2, htmlLeaf) : balanced(simple) + balanced(simple)),
+    };
+  });
+}
