@@ -76,6 +76,14 @@ describe('packs', () => {
     expect(() => renderPack(TEMPLATES, 'host', { rules: { Nope: {} } })).toThrow(/no rule "Nope"/);
   });
 
+  it('carry files of detectors with values put in', () => {
+    const pack = renderPack(TEMPLATES, 'intelligence', { parameters: { queue_limit: 77 } });
+    const detectors = [...pack.detectors.values()].flatMap(
+      (f) => (f as { detectors: { name: string; threshold?: unknown }[] }).detectors,
+    );
+    expect(detectors.find((d) => d.name === 'queue-growth')?.threshold).toEqual({ above: 77 });
+  });
+
   it('fail alone, with file, line and path', () => {
     using folder = temporaryFolder();
     cpSync(TEMPLATES, folder.path, { recursive: true });

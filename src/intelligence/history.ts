@@ -5,8 +5,9 @@ import type { TenantId } from '../model/tenant.ts';
 import type { IntelligencePorts } from './ports.ts';
 
 /** Values asked for by one query. */
-const QUERY_VALUES_MAX = 500_000;
-const QUERY_STEPS_MAX = 2_000;
+const QUERY_VALUES_MAX = 100_000;
+/** Steps of one query: each may read many samples, and a query holds the thread while it is evaluated. */
+const QUERY_STEPS_MAX = 240;
 
 export interface Grid {
   readonly startMs: number;
