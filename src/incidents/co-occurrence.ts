@@ -34,11 +34,11 @@ export class CoOccurrence {
 
   /** One alert began. */
   learn(name: string, atMs: number): void {
-    if (this.#sinceMs === 0) this.#sinceMs = atMs;
+    this.#sinceMs = this.#sinceMs === 0 ? atMs : Math.min(this.#sinceMs, atMs);
     this.#lastMs = Math.max(this.#lastMs, atMs);
     if (!this.#begins.has(name) && this.#begins.size >= NAMES_MAX) return;
     this.#begins.set(name, (this.#begins.get(name) ?? 0) + 1);
-    this.#recent = this.#recent.filter((r) => atMs - r.atMs <= TOGETHER_MS);
+    this.#recent = this.#recent.filter((r) => Math.abs(atMs - r.atMs) <= TOGETHER_MS);
     const seen = new Set<string>();
     for (const r of this.#recent) {
       if (r.name === name || seen.has(r.name)) continue;
