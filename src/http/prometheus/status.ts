@@ -27,6 +27,8 @@ export interface StatusRoutePorts {
   readonly parseTime: (text: string, name: string) => number;
   /** Makes a snapshot and answers its name. */
   readonly snapshot: () => Promise<string>;
+  /** Rewrites blocks that hold deleted samples; absent where deleting leaves nothing behind. */
+  readonly cleanTombstones?: (tenant: RequestContext['tenant']) => Promise<void>;
   readonly audit: (
     context: RequestContext,
     action: string,
@@ -113,13 +115,16 @@ export function statusRoutes(ports: StatusRoutePorts): Route[] {
           return success({ name: await ports.snapshot() });
         },
       },
-      // deleted samples leave the disk when their block is merged; nothing is left to be done by hand
+      // deleted samples leave the disk when their block is merged; this does it at once
       {
         method,
         family: 'prometheus',
         path: '/api/v1/admin/tsdb/clean_tombstones',
         access: ADMIN,
-        handle: () => ({ status: 204 }),
+        handle: async (request) => {
+          await ports.cleanTombstones?.(request.context.tenant);
+          return { status: 204 };
+        },
       },
     ]),
   ];

@@ -25,8 +25,10 @@ export interface ReadQuery {
 
 export interface ReadRequest {
   readonly queries: readonly ReadQuery[];
-  /** The client takes the chunked stream. */
+  /** The client prefers the chunked stream. */
   readonly chunked: boolean;
+  /** The client takes samples. */
+  readonly samples: boolean;
 }
 
 const writer = new ProtoWriter();
@@ -72,7 +74,7 @@ export function decodeReadRequest(b: Uint8Array): ReadRequest {
   });
   // the first type that is known wins; none means samples
   const first = accepted.find((t) => t === 0 || t === 1);
-  return { queries, chunked: first === 1 };
+  return { queries, chunked: first === 1, samples: first === undefined || accepted.includes(0) };
 }
 
 function readMatcher(m: ProtoReader): Matcher {

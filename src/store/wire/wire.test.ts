@@ -81,7 +81,11 @@ describe('wire', () => {
       },
       { startMs: -1_000, endMs: 7, matchers: [] },
     ];
-    expect(decodeReadRequest(Uint8Array.from(encodeReadRequest(queries)))).toEqual({ queries, chunked: false });
+    expect(decodeReadRequest(Uint8Array.from(encodeReadRequest(queries)))).toEqual({
+      queries,
+      chunked: false,
+      samples: true,
+    });
     fc.assert(
       fc.property(fc.array(series, { maxLength: 5 }), (list) => {
         const sorted = [...list].sort((a, b) => Labels.compare(a.labels, b.labels));
