@@ -166,9 +166,10 @@ function call(callee: GoValue, args: readonly GoValue[], name: string): GoValue 
   return callee.call(...(prepared as never[]));
 }
 
-/** Text of arguments for the escapers: fmt.Sprint, one string taken as it is. */
-export function evalArgs(args: readonly GoValue[]): string {
-  return args.length === 1 && typeof args[0] === 'string' ? args[0] : sprint(args);
+/** Text of arguments for the escapers: fmt.Sprint, one string taken as it is, nil as it prints. */
+function escaperText(args: readonly GoValue[]): string {
+  if (args.length === 1 && typeof args[0] === 'string') return args[0];
+  return sprint(args.map((a) => (a === undefined ? '<no value>' : a)));
 }
 
 const compare = (answer: (a: GoValue, b: GoValue) => boolean): GoFunction =>
@@ -198,7 +199,7 @@ export const BUILTINS: Functions = {
   print: overAny(sprint),
   println: overAny(sprintln),
   printf: new GoFunction(['string'], (format: string, ...args: GoValue[]) => sprintf(format, args), 'any'),
-  html: overAny((args) => escapeHtml(evalArgs(args))),
-  js: overAny((args) => escapeJs(evalArgs(args))),
-  urlquery: overAny((args) => escapeQuery(evalArgs(args))),
+  html: overAny((args) => escapeHtml(escaperText(args))),
+  js: overAny((args) => escapeJs(escaperText(args))),
+  urlquery: overAny((args) => escapeQuery(escaperText(args))),
 };

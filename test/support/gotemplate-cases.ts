@@ -216,7 +216,7 @@ a {{/* comment */}} b
 {{ printf }}
 {{ printf .Alerts }}
 {{ html "<a href='x'>&\"" }} {{ "<" | html }} {{ html 1 "a" }} {{ html .Status }}
-{{ js "it's \"<b>\" \\ = & \u2028 é" }} {{ urlquery "a b&c=d/é" }} {{ urlquery 1 "a" }} {{ .Receiver | urlquery }}
+{{ js "it's \"<b>\" \\ = & \u2028 é" }} {{ urlquery "a b&c=d/é" }} {{ urlquery nil }} {{ html nil 1 }} {{ urlquery 1 "a" }} {{ .Receiver | urlquery }}
 {{ call .Status }}
 {{ call nil }}
 {{ call 5 1 }}
@@ -565,6 +565,54 @@ function random(seed: number): (n: number) => number {
   };
 }
 
+/** Strings wherever they stand, and functions from string to string: most pipelines are made of these and work. */
+const STRINGS = lines(`
+$.Status
+$.Receiver
+$.CommonAnnotations.note
+$.GroupLabels.alertname
+$.GroupLabels.absent
+(index $.Alerts 0).Annotations.summary
+(index $.Alerts 1).Annotations.summary
+(index $.Alerts 0).Annotations.runbook
+(index $.Alerts 1).Labels.zone
+"te<x>t & 'q'"
+(print 1 2.5 true)
+(join "-" $.CommonLabels.Values)
+(printf "%T %v" $.Alerts $.CommonLabels)
+($.Alerts | len | printf "%03d")
+(index $.Alerts 1).StartsAt.String
+(slice $.Status 1 3)
+`);
+const ON_STRINGS = lines(`
+toUpper
+toLower
+trimSpace
+html
+js
+urlquery
+print
+println "a"
+printf "%q"
+printf "%-12s|"
+printf "%x"
+reReplaceAll "[aeiou]" "<$0>"
+printf "%.3s"
+and true
+or ""
+`);
+const ANY_RESULT = lines(`
+len
+eq "firing"
+ne $.Status
+not
+match "[a-z]+g$"
+stringSlice "x"
+list 1
+toJson
+safeHtml
+gt "m"
+`);
 const VALUES = lines(`
 .Status
 .Receiver
@@ -610,7 +658,7 @@ title
 safeHtml
 printf "%v|%q"
 printf "%T"
-printf "%5.2f"
+printf "%8v"
 printf "%+v"
 eq 1
 eq "firing"
@@ -668,6 +716,11 @@ export function generatedCases(
   const pick = (list: readonly string[]): string => list[next(list.length)]!;
   const operand = (depth: number): string => (depth > 0 && next(4) === 0 ? `(${pipe(depth - 1)})` : pick(VALUES));
   const pipe = (depth: number): string => {
+    if (next(6) !== 0) {
+      let out = pick(STRINGS);
+      for (let i = next(3); i > 0; i--) out += ` | ${pick(ON_STRINGS)}`;
+      return next(4) === 0 ? `${out} | ${pick(ANY_RESULT)}` : out;
+    }
     let out = next(3) === 0 ? `${pick(FUNCTIONS)} ${operand(depth)}` : operand(depth);
     for (let i = next(3); i > 0; i--) out += ` | ${pick(FUNCTIONS)}`;
     return out;
@@ -683,9 +736,9 @@ export function generatedCases(
       case 1:
         return `${action(`with ${pipe(1)}`)}${body()}${next(2) ? `${action('else')}${body()}` : ''}${action('end')}`;
       case 2:
-        return `${action(`range $i, $v := ${pick(['.Alerts', '.CommonLabels', '.CommonLabels.Names', 'stringSlice "a" "b"'])}`)}${body()}${action('end')}`;
+        return `${action(`range $i, $v := ${pick(['$.Alerts', '$.CommonLabels', '$.CommonLabels.Names', 'stringSlice "a" "b"'])}`)}${body()}${action('end')}`;
       case 3:
-        return `${action(`range ${pick(['.Alerts', '.Alerts.Firing', '.CommonLabels.SortedPairs', '.GroupLabels'])}`)}${body()}${next(3) ? '' : action(`if ${pipe(0)}`) + action(pick(['break', 'continue'])) + action('end')}${action('end')}`;
+        return `${action(`range ${pick(['$.Alerts', '$.Alerts.Firing', '$.CommonLabels.SortedPairs', '.GroupLabels'])}`)}${body()}${next(3) ? '' : action(`if ${pipe(0)}`) + action(pick(['break', 'continue'])) + action('end')}${action('end')}`;
       case 4:
         return action(`$v = ${pipe(1)}`);
       case 5:
@@ -735,7 +788,8 @@ export function generatedCases(
     ]);
   return Array.from({ length: count }, () => {
     const start = `{{ $v := ${pick(['1', '"v&<w>"', '.Status', '.CommonLabels'])} }}`;
-    const simple = (): string => (next(4) === 0 ? list(1, htmlLeaf) : action(next(2) ? pipe(1) : pick(VALUES)));
+    const simple = (): string =>
+      next(4) === 0 ? list(1, htmlLeaf) : action(next(2) ? pipe(1) : pick(next(5) ? STRINGS : VALUES));
     return {
       text: start + list(2, textLeaf),
       html: start + (next(3) === 0 ? list(2, htmlLeaf) : balanced(simple) + balanced(simple)),

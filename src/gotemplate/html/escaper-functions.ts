@@ -1,5 +1,5 @@
 /** The escapers under the names by which escaper.ts puts them into pipelines. */
-import { evalArgs } from '../builtins.ts';
+import { sprint } from '../format.ts';
 import { type Functions, GoFunction, type GoValue } from '../value.ts';
 import { cssEscaper, cssValueFilter, srcsetEscaper, urlEscaper, urlFilter, urlNormalizer } from './address-escapers.ts';
 import {
@@ -35,5 +35,5 @@ export const ESCAPER_FUNCTIONS: Functions = {
   _html_template_urlescaper: over(urlEscaper),
   _html_template_urlfilter: over(urlFilter),
   _html_template_urlnormalizer: over(urlNormalizer),
-  _eval_args_: overArgs(evalArgs),
+  _eval_args_: overArgs(sprint),
 };
