@@ -11,6 +11,7 @@ type AddCommand = (program: Command, context: CommandContext) => void;
 const COMMANDS: readonly (readonly [string, () => Promise<AddCommand>])[] = [
   ['serve', async () => (await import('./serve.ts')).addServe],
   ['check', async () => (await import('./check.ts')).addCheck],
+  ['doctor', async () => (await import('./doctor.ts')).addDoctor],
   ['query', async () => (await import('./query.ts')).addQuery],
   ['tenant', async () => (await import('./tenant.ts')).addTenant],
   ['alert', async () => (await import('./alert.ts')).addAlert],
@@ -20,7 +21,10 @@ const COMMANDS: readonly (readonly [string, () => Promise<AddCommand>])[] = [
   ['backtest', async () => (await import('./backtest.ts')).addBacktest],
   ['audit', async () => (await import('./audit.ts')).addAudit],
   ['render', async () => (await import('./render.ts')).addRender],
+  ['diff', async () => (await import('./diff.ts')).addDiff],
+  ['apply', async () => (await import('./apply.ts')).addApply],
   ['rename-check', async () => (await import('./rename-check.ts')).addRenameCheck],
+  ['detector', async () => (await import('./detector.ts')).addDetector],
   ['detect', async () => (await import('./detect.ts')).addDetect],
   ['forecast', async () => (await import('./forecast.ts')).addForecast],
   ['changepoints', async () => (await import('./changepoints.ts')).addChangepoints],
