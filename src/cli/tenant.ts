@@ -3,6 +3,7 @@ import { createWriteStream, readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command, InvalidArgumentError } from 'commander';
+import type { Options } from '../app/options.ts';
 import type { KeyCreatedAnswer, KeysAnswer, TenantItem, TenantsAnswer } from '../http/contract/administration.ts';
 import type {
   TenantConfigAnswer,
@@ -10,7 +11,7 @@ import type {
   TenantConfigVersionsAnswer,
 } from '../http/contract/tenant-config.ts';
 import { systemClock } from '../lib/clock.ts';
-import { messageOf, VigieError } from '../lib/errors.ts';
+import { isVigieError, messageOf, VigieError } from '../lib/errors.ts';
 import { parseDuration } from '../model/duration.ts';
 import { PLATFORM_TENANT } from '../model/tenant.ts';
 import { type ServerFlags, VigieClient, withServerFlags } from './client.ts';
@@ -19,7 +20,7 @@ import { optionsFrom, type ServeFlags, withServeFlags } from './server-options.t
 import { table } from './table.ts';
 
 const WHEN_LOCKED =
-  'The first key is made while no server runs: stop it, run this again, start it. In dev on a loopback address no key is needed: `vigie tenant key create --name NAME --role platform_admin` works on the running one.';
+  'It does not take first keys: stop it, run this again, start it. In dev on a loopback address no key is needed: `vigie tenant key create --name NAME --role platform_admin` works on the running one.';
 
 const collect = (value: string, all: string[] = []): string[] => [...all, value];
 const encode = encodeURIComponent;
@@ -34,29 +35,48 @@ export function addTenant(program: Command, context: CommandContext): void {
 
 function addBootstrap(parent: Command, context: CommandContext): void {
   withServeFlags(parent.command('bootstrap'))
-    .description('print the first platform-admin key, once; works on the data folder, without a server')
+    .description('print the first platform-admin key, once; works on the data folder, with or without a server')
     .option('--quiet', 'print the key alone')
     .action(async (flags: ServeFlags & { quiet?: boolean }) => {
-      const { openOffline } = await import('../app/offline.ts');
       const { options } = optionsFrom(flags, context.env);
-      await using offline = await openOffline({
-        options,
-        clock: systemClock,
-        pid: process.pid,
-        whenLocked: WHEN_LOCKED,
-      });
-      const by = 'vigie tenant bootstrap';
-      const key = await offline.keys.bootstrap(by);
-      await offline.auditLog.append(PLATFORM_TENANT, {
-        actor: 'bootstrap',
-        actorName: by,
-        action: 'key.create',
-        target: 'bootstrap',
-        after: { role: 'platform_admin' },
-        requestId: 'offline',
-      });
-      context.stdout.write(flags.quiet ? `${key}\n` : bootstrapText(key, offline.folder));
+      const key = await firstKey(options);
+      context.stdout.write(flags.quiet ? `${key}\n` : bootstrapText(key, options.data_dir));
     });
+}
+
+/** On the data folder itself, or handed to the server that holds it. */
+async function firstKey(options: Options): Promise<string> {
+  const by = 'vigie tenant bootstrap';
+  const { openOffline } = await import('../app/offline.ts');
+  let offline: Awaited<ReturnType<typeof openOffline>>;
+  try {
+    offline = await openOffline({ options, clock: systemClock, pid: process.pid, whenLocked: WHEN_LOCKED });
+  } catch (error) {
+    if (!isVigieError(error, 'locked')) throw error;
+    const { offerFirstKey } = await import('../app/bootstrap-inbox.ts');
+    // timers of the clock do not hold the process; this one does, until the answer is there
+    const alive = setInterval(() => {}, 1_000);
+    try {
+      return await offerFirstKey(options.data_dir, systemClock);
+    } catch (problem) {
+      if (isVigieError(problem, 'unavailable'))
+        throw new VigieError('locked', `${error.message} (${problem.message})`, { cause: problem });
+      throw problem;
+    } finally {
+      clearInterval(alive);
+    }
+  }
+  await using open = offline;
+  const key = await open.keys.bootstrap(by);
+  await open.auditLog.append(PLATFORM_TENANT, {
+    actor: 'bootstrap',
+    actorName: by,
+    action: 'key.create',
+    target: 'bootstrap',
+    after: { role: 'platform_admin' },
+    requestId: 'offline',
+  });
+  return key;
 }
 
 export const bootstrapText = (key: string, folder: string): string =>
