@@ -4,12 +4,13 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { MAIN_DASHBOARDS } from './dashboards/grafana.ts';
 import { build } from './dashboards/kit.ts';
+import { PACK_DASHBOARDS } from './dashboards/packs.ts';
 import { PROMETHEUS_DASHBOARDS } from './dashboards/prometheus.ts';
 
 /** Path below `templates/` -> file content, the same bytes on every run. */
 export function dashboardFiles(): ReadonlyMap<string, string> {
   return new Map(
-    [...PROMETHEUS_DASHBOARDS, ...MAIN_DASHBOARDS].map((spec) => [
+    [...PROMETHEUS_DASHBOARDS, ...PACK_DASHBOARDS, ...MAIN_DASHBOARDS].map((spec) => [
       spec.file,
       `${JSON.stringify(build(spec), null, 2)}\n`,
     ]),

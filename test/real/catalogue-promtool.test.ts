@@ -30,7 +30,8 @@ describe.skipIf(peerMissing('promtool'))('the catalogue and promtool', () => {
             expect(rule.annotations?.[key], `${rule.alert}: ${key}`).toBeTruthy();
         }
       }
-      expect(pack.manifest.files.tests.length, `${pack.manifest.pack} has unit tests`).toBeGreaterThan(0);
+      if (pack.rules.size > 0)
+        expect(pack.manifest.files.tests.length, `${pack.manifest.pack} has unit tests`).toBeGreaterThan(0);
       for (const test of pack.manifest.files.tests) {
         const target = path.join(folder.path, test);
         mkdirSync(path.dirname(target), { recursive: true });
@@ -40,7 +41,7 @@ describe.skipIf(peerMissing('promtool'))('the catalogue and promtool', () => {
         tests++;
       }
     }
-    expect(alerts).toBeGreaterThanOrEqual(15);
-    expect(tests).toBeGreaterThanOrEqual(3);
+    expect(alerts).toBeGreaterThanOrEqual(90);
+    expect(tests).toBeGreaterThanOrEqual(20);
   });
 });

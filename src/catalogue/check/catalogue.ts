@@ -169,7 +169,7 @@ function packFacts(packs: readonly RenderedPack[]): Finding[] {
         ? [{ level: 'warning' as const, kind: 'no-tests', where, message: 'has rules and no unit tests' }]
         : []),
       ...p.manifest.inhibit
-        .filter((i) => i.source['alertname'] && !alerts.has(i.source['alertname']))
+        .filter((i) => i.source['alertname'] && !i.source['alertname'].split('|').some((name) => alerts.has(name)))
         .map((i) => ({
           level: 'warning' as const,
           kind: 'dead-inhibition',
