@@ -5,13 +5,18 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import {
+  closeSync,
   existsSync,
+  fchownSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -47,8 +52,20 @@ export async function offerFirstKey(dataDir: string, clock: Clock): Promise<stri
   const offer = path.join(folder, `${id}.offer`);
   const refused = path.join(folder, `${id}.refused`);
   try {
+    const { uid, gid } = statSync(dataDir);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileSync(`${offer}.tmp`, JSON.stringify({ id, hash, atMs: clock.now() }), { mode: 0o600 });
+    const made = lstatSync(folder);
+    if (!made.isDirectory()) throw new Error('it is no folder');
+    // root may ask for a server that runs as another user, and follows no link that this user may have laid
+    const give = made.uid !== uid || process.getuid?.() !== uid;
+    if (give) lchownSync(folder, uid, gid);
+    const file = openSync(`${offer}.tmp`, 'wx', 0o600);
+    try {
+      writeFileSync(file, JSON.stringify({ id, hash, atMs: clock.now() }));
+      if (give) fchownSync(file, uid, gid);
+    } finally {
+      closeSync(file);
+    }
     renameSync(`${offer}.tmp`, offer);
   } catch (cause) {
     throw new VigieError('storage', `cannot write to ${folder}: ${messageOf(cause)}`, { cause });

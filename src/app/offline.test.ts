@@ -1,5 +1,5 @@
 /** The state without a server, and the first key both ways: offline, and handed to a running server. */
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../test/support/fake-clock.ts';
@@ -12,11 +12,12 @@ import { openDataFolder } from './data-folder.ts';
 import { openOffline } from './offline.ts';
 import { resolveOptions } from './options.ts';
 
-const open = (dataDir: string) =>
+const open = (dataDir: string, uid: number | undefined = 1000) =>
   openOffline({
     options: resolveOptions({ flags: { data_dir: dataDir, tenant: 'acme' }, env: {} }).options,
     clock: systemClock,
     pid: 1,
+    uid,
     whenLocked: 'Do something else.',
   });
 
@@ -41,6 +42,15 @@ describe('openOffline', () => {
     expect(again.keys.verify(key)?.grants).toBe('all');
     await expect(again.keys.bootstrap('test')).rejects.toThrow(/exists already/);
     expect(await again.auditLog.verify(PLATFORM_TENANT)).toEqual({ ok: true, entries: 1 });
+  });
+
+  it('does not let root leave its files in the folder of another user', async () => {
+    using folder = temporaryFolder();
+    if (process.getuid?.() !== 0) return; // only root gives folders away
+    chownSync(folder.path, 12_345, 12_345);
+    await expect(open(folder.path, 0)).rejects.toThrow(/belongs to user 12345, and root would leave files/);
+    expect(readdirSync(folder.path)).toEqual([]);
+    await using _ = await open(folder.path, 12_345);
   });
 
   it('gives the lock back when the rest does not open', async () => {
@@ -99,6 +109,15 @@ describe('the first key of a running server', () => {
     await expect(s.offer()).rejects.toThrow(/a platform-admin key exists already \(bootstrap/);
     expect(s.left()).toEqual([]);
     expect(s.offline.keys.list()).toHaveLength(1);
+  });
+
+  it('follows no link where the offers belong', async () => {
+    await using s = await server();
+    const victim = path.join(s.folder, 'victim');
+    mkdirSync(victim);
+    symlinkSync(victim, path.join(s.folder, 'bootstrap'));
+    await expect(s.offer()).rejects.toThrow(/it is no folder/);
+    expect(readdirSync(victim)).toEqual([]);
   });
 
   it('is not made of a tenant’s keys: those do not stand in the way', async () => {

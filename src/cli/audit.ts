@@ -81,6 +81,7 @@ async function verifyOffline(
     options,
     clock: systemClock,
     pid: process.pid,
+    uid: process.getuid?.(),
     whenLocked: 'Ask the running server instead: leave --offline out.',
   });
   return offline.auditLog.verify(tenantId(flags.tenant ?? options.tenant));

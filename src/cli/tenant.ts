@@ -50,9 +50,15 @@ async function firstKey(options: Options): Promise<string> {
   const { openOffline } = await import('../app/offline.ts');
   let offline: Awaited<ReturnType<typeof openOffline>>;
   try {
-    offline = await openOffline({ options, clock: systemClock, pid: process.pid, whenLocked: WHEN_LOCKED });
+    offline = await openOffline({
+      options,
+      clock: systemClock,
+      pid: process.pid,
+      uid: process.getuid?.(),
+      whenLocked: WHEN_LOCKED,
+    });
   } catch (error) {
-    if (!isVigieError(error, 'locked')) throw error;
+    if (!isVigieError(error, 'locked') && !isVigieError(error, 'forbidden')) throw error;
     const { offerFirstKey } = await import('../app/bootstrap-inbox.ts');
     // timers of the clock do not hold the process; this one does, until the answer is there
     const alive = setInterval(() => {}, 1_000);
@@ -60,7 +66,7 @@ async function firstKey(options: Options): Promise<string> {
       return await offerFirstKey(options.data_dir, systemClock);
     } catch (problem) {
       if (isVigieError(problem, 'unavailable'))
-        throw new VigieError('locked', `${error.message} (${problem.message})`, { cause: problem });
+        throw new VigieError(error.code, `${error.message} (${problem.message})`, { cause: problem });
       throw problem;
     } finally {
       clearInterval(alive);
