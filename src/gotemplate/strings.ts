@@ -40,27 +40,17 @@ const upperOne = (char: string): string => {
   return [...upper].length === 1 ? upper : char;
 };
 
-/** strings.Title: the first letter of each run of letters, digits and `_`; the rest stays. An apostrophe ends a word. */
-export function titleWords(text: string): string {
-  let out = '';
-  let inWord = false;
-  for (const char of text) {
-    out += inWord ? char : upperOne(char);
-    inWord = char <= '\u007f' ? /[A-Za-z0-9_]/.test(char) : !new RegExp(SPACE).test(char);
-  }
-  return out;
-}
-
 /**
- * cases.Title(language.AmericanEnglish): words by Unicode's rules, first letter upper and the rest lower case. `_` joins
- * words, and so do `.`, `'`, `:` and `·` between letters.
+ * cases.Title(language.AmericanEnglish): words by Unicode's rules, first letter upper and the rest lower case, or as it
+ * is with `keepRest`. `_` joins words, and so do `.`, `'`, `:` and `·` between letters.
  */
-export function titleCase(text: string): string {
+export function titleCase(text: string, keepRest = false): string {
   return text.replace(/[\p{L}\p{M}\p{N}_]+(?:[.'’:·][\p{L}\p{M}]+)*/gu, (word) => {
     const first = /[\p{L}]/u.exec(word);
     if (!first) return word;
     const at = first.index;
     const head = [...word.slice(at)][0]!;
-    return word.slice(0, at) + upperOne(head) + toLower(word.slice(at + head.length));
+    const rest = word.slice(at + head.length);
+    return word.slice(0, at) + upperOne(head) + (keepRest ? rest : toLower(rest));
   });
 }

@@ -16,7 +16,7 @@ import {
   toFloat,
 } from '../gotemplate/humanize.ts';
 import { REGEXP_FUNCTIONS } from '../gotemplate/regexp-functions.ts';
-import { titleWords, toLower, toUpper } from '../gotemplate/strings.ts';
+import { titleCase, toLower, toUpper } from '../gotemplate/strings.ts';
 import { TemplateSet } from '../gotemplate/template-set.ts';
 import { durationValue } from '../gotemplate/time-value.ts';
 import {
@@ -74,6 +74,10 @@ export interface RuleTemplates {
 const PRELUDE =
   '{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}';
 
+/** As Go names the type in error texts. */
+const DATA_TYPE =
+  'struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value interface {} }';
+
 export function createRuleTemplates(ports: RuleTemplatePorts): RuleTemplates {
   const parsed = new Map<string, TemplateSet>();
   const base = new TemplateSet(ruleFunctions(ports.externalUrl));
@@ -93,7 +97,7 @@ export function createRuleTemplates(ports: RuleTemplatePorts): RuleTemplates {
     const alert = data.name ?? '';
     const set = parse(text, alert);
     const functions = { ...set.functions, ...evaluationFunctions(data, answers, ports.query !== undefined) };
-    const root = new GoStruct('struct', {
+    const root = new GoStruct(DATA_TYPE, {
       Labels: stringMap(data.labels.entries()),
       ExternalLabels: externalLabels,
       ExternalURL: ports.externalUrl,
@@ -181,8 +185,13 @@ const fn = (params: readonly string[], call: (...args: never[]) => GoValue, vari
   new GoFunction(params, call, variadic);
 
 const SAMPLE = '*template.sample';
+/** The sample; nil ends as it does in Go. */
+function present(sample: GoValue): GoStruct {
+  if (sample instanceof GoStruct) return sample;
+  throw new FunctionError('runtime error: invalid memory address or nil pointer dereference');
+}
 const labelOf = (sample: GoValue, name: string): string => {
-  const labels = (sample as GoStruct).fields.get('Labels') as GoMap;
+  const labels = present(sample).fields.get('Labels') as GoMap;
   return (labels.entries.get(name) as string | undefined) ?? '';
 };
 
@@ -258,7 +267,7 @@ function ruleFunctions(externalUrl: string): Functions {
       return list.items[0];
     }),
     label: fn(['string', SAMPLE], (name: string, sample: GoStruct) => labelOf(sample, name)),
-    value: fn([SAMPLE], (sample: GoStruct) => sample.fields.get('Value')),
+    value: fn([SAMPLE], (sample: GoValue) => present(sample).fields.get('Value')),
     strvalue: fn([SAMPLE], (sample: GoStruct) => labelOf(sample, '__value__')),
     sortByLabel: fn(['string', 'template.queryResult'], (name: string, list: GoSlice) =>
       results([...list.items].sort((a, b) => compareBytes(labelOf(a, name), labelOf(b, name)))),
@@ -266,7 +275,7 @@ function ruleFunctions(externalUrl: string): Functions {
     args: fn([], (...args: GoValue[]) => new GoMap(new Map(args.map((a, i) => [`arg${i}`, a]))), 'any'),
     ...REGEXP_FUNCTIONS,
     safeHtml: fn(['string'], (text: string) => new GoScalar('template.HTML', text)),
-    title: onText(titleWords),
+    title: onText((text) => titleCase(text, true)),
     toUpper: onText(toUpper),
     toLower: onText(toLower),
     graphLink: onText((expr) => `/graph?g0.expr=${escapeQuery(expr)}&g0.tab=0`),
