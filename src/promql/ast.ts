@@ -221,6 +221,35 @@ export function injectMatchers(e: Expr, matchers: readonly Matcher[]): Expr {
   return mapSelectors(e, (s) => ({ ...s, matchers: [...s.matchers, ...matchers] }));
 }
 
+/** Functions that read the time of the step, whatever `@` says. */
+const READS_STEP: ReadonlySet<string> = new Set([
+  ...['days_in_month', 'day_of_month', 'day_of_week', 'day_of_year', 'hour', 'minute', 'month', 'year'],
+  ...['predict_linear', 'time', 'timestamp'],
+]);
+
+/** Does the expression give the same answer at every step? As Prometheus decides it: a parameter is not looked at. */
+export function stepInvariant(e: Expr): boolean {
+  switch (e.kind) {
+    case 'number':
+    case 'string':
+      return true;
+    case 'selector':
+    case 'subquery':
+      return e.at !== undefined;
+    case 'matrix':
+      return e.selector.at !== undefined;
+    case 'call':
+      return !READS_STEP.has(e.func) && e.args.every(stepInvariant);
+    case 'aggregate':
+      return stepInvariant(e.expr);
+    case 'binary':
+      return stepInvariant(e.left) && stepInvariant(e.right);
+    case 'unary':
+    case 'paren':
+      return stepInvariant(e.expr);
+  }
+}
+
 /** The expression without surrounding parentheses. */
 export function unwrap(e: Expr): Expr {
   while (e.kind === 'paren') e = e.expr;

@@ -287,15 +287,13 @@ export function vectorVector(c: Context, e: Binary, left: readonly Row[], right:
       );
     }
     if (m.card === 'one-to-one' && earlier) {
-      const last = out.at(-1)!;
       for (const other of earlier)
         if (other !== row)
           for (let i = 0; i < c.n; i++)
             if (
               row.present[i] !== ABSENT &&
               other.present[i] !== ABSENT &&
-              partners.some((p) => p.present[i] !== ABSENT) &&
-              (!compare || e.bool || last.present[i] !== ABSENT)
+              partners.some((p) => p.present[i] !== ABSENT)
             )
               throw new VigieError(
                 'execution',

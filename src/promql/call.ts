@@ -111,8 +111,11 @@ export function evaluateCall(c: Context, e: Call, ev: Evaluator): Value {
     case 'histogram_quantiles':
     case 'histogram_fraction': {
       const many = func === 'histogram_quantiles';
-      const source = args[many ? 0 : args.length - 1]!;
-      const scalars = (many ? args.slice(2) : args.slice(0, -1)).map((a) => ({ values: ev.scalar(c, a), pos: a.pos }));
+      const source = unwrap(args[many ? 0 : args.length - 1]!);
+      const scalars = (many ? args.slice(2) : args.slice(0, -1)).map((a) => ({
+        values: ev.scalar(c, a),
+        pos: unwrap(a).pos,
+      }));
       return vector(overBuckets(c, e, ev.vector(c, source), source, scalars, many ? ev.text(c, args[1]!) : ''));
     }
     case 'info':
@@ -177,8 +180,9 @@ function overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistogra
   const n = steady ? Math.min(1, c.n) : c.n;
   const out: Row[] = [];
   const counter = COUNTERS.has(e.func);
+  const quantiles = e.func === 'quantile_over_time';
   // annotations point at the first argument; Prometheus evaluates a subquery as a range without a position
-  const notePos = unwrap(e.args[0]!).kind === 'subquery' ? NO_POSITION : e.args[0]!.pos;
+  const notePos = unwrap(e.args[0]!).kind === 'subquery' ? NO_POSITION : unwrap(e.args[0]!).pos;
   for (const s of input.series) {
     c.meter.tick();
     const base = renamed(c, { ...newRow(s.labels, 0), dropName: s.dropName ?? false }, !KEEPS_NAME.has(e.func));
@@ -217,16 +221,17 @@ function overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistogra
       if (hi === lo) continue;
       if (p1) {
         w.p1 = p1[i]!;
-        if (e.func === 'quantile_over_time') checkQuantile(c, w.p1, e.args[0]!.pos);
       }
       if (p2) w.p2 = p2[i]!;
       if (s.histograms && !ignoreHistograms && hasHistogram(s.histograms, lo, hi)) {
         const got = histogramWindow(c, e.func, s, lo, hi, w, kernel, notePos);
         if (got === undefined) continue;
+        if (quantiles) checkQuantile(c, w.p1, unwrap(e.args[0]!).pos);
         row = put(row, i, got);
         any = true;
         continue;
       }
+      if (quantiles) checkQuantile(c, w.p1, unwrap(e.args[0]!).pos);
       if (s.histograms && counter) w.resets = findResets(v, s.length);
       w.none = false;
       const r = kernel(t, v, lo, hi, w);

@@ -25,17 +25,19 @@ export function ofMetric(name: string): string {
   return name === '' ? '' : ` for metric name ${JSON.stringify(name)}`;
 }
 
-/** Warnings and infos, each text once, in order of appearance. */
+/**
+ * Warnings and infos, each text once, with the position of the last expression that said it: what Prometheus keeps.
+ */
 export class Annotations {
   readonly #warnings = new Map<string, Pos | undefined>();
   readonly #infos = new Map<string, Pos | undefined>();
 
   warn(message: string, pos?: Pos): void {
-    this.#add(this.#warnings, `PromQL warning: ${message}`, pos);
+    this.#warnings.set(`PromQL warning: ${message}`, pos);
   }
 
   info(message: string, pos?: Pos): void {
-    this.#add(this.#infos, `PromQL info: ${message}`, pos);
+    this.#infos.set(`PromQL info: ${message}`, pos);
   }
 
   /** A message that is not PromQL's own: from the store. */
@@ -43,18 +45,9 @@ export class Annotations {
     this.#warnings.set(message, undefined);
   }
 
-  #add(map: Map<string, Pos | undefined>, message: string, pos: Pos | undefined): void {
-    const key = pos ? `${message}\u0000${pos.start}` : message;
-    if (!map.has(key)) map.set(key, pos);
-  }
-
   texts(query: string, limit = 10): { readonly warnings: readonly string[]; readonly infos: readonly string[] } {
     const list = (map: Map<string, Pos | undefined>, kind: string): string[] => {
-      const all = [
-        ...new Set(
-          [...map].map(([k, pos]) => (pos ? `${k.split('\u0000')[0]} (${positionText(query, pos.start)})` : k)),
-        ),
-      ];
+      const all = [...map].map(([text, pos]) => (pos ? `${text} (${positionText(query, pos.start)})` : text));
       if (all.length <= limit) return all;
       return [...all.slice(0, limit), `${all.length - limit} more ${kind} annotations omitted`];
     };
@@ -135,10 +128,8 @@ export interface Context extends Shared {
   readonly startMs: number;
   readonly stepMs: number;
   readonly n: number;
-}
-
-export function endOf(c: Context): number {
-  return c.startMs + (c.n - 1) * c.stepMs;
+  /** End of the range asked for; the last step may lie before it, and subqueries run up to here. */
+  readonly endMs: number;
 }
 
 /** Milliseconds of a duration in this query. Throws `execution` when it cannot be had. */

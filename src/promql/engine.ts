@@ -7,7 +7,7 @@ import type { NativeHistogram } from '../model/histogram.ts';
 import { Labels } from '../model/labels.ts';
 import type { SeriesColumns } from '../model/sample.ts';
 import { aggregate } from './aggregate.ts';
-import { type Expr, unwrap } from './ast.ts';
+import { type Expr, stepInvariant, unwrap } from './ast.ts';
 import { put, renamed, scalarScalar, vectorScalar, vectorVector } from './binary.ts';
 import { ABSENT, FLOAT, HISTOGRAM, mergeRows, nameless, newRow, type Row, type Value } from './block.ts';
 import { type Evaluator, evaluateCall } from './call.ts';
@@ -208,7 +208,7 @@ export class QueryEngine {
     };
     await populate(expr, range.startMs, range.endMs, shared, source, signal);
     const n = range.stepMs > 0 ? Math.floor((range.endMs - range.startMs) / range.stepMs) + 1 : 1;
-    const context: Context = { ...shared, startMs: range.startMs, stepMs: range.stepMs || 1, n };
+    const context: Context = { ...shared, startMs: range.startMs, stepMs: range.stepMs || 1, n, endMs: range.endMs };
     const text = typeof query === 'string' ? query : (options.text ?? print(expr));
     return { expr, text, context, prepareMs: o.monotonicMs() - began };
   }
@@ -275,6 +275,11 @@ const evaluator: Evaluator = {
   },
 };
 
+/** Over an operand fixed in time Prometheus evaluates an aggregation once, with the parameter of the first step. */
+function aggregateParam(c: Context, operand: Expr, param: Float64Array): Float64Array {
+  return c.n > 1 && stepInvariant(operand) ? param.fill(param[0]!) : param;
+}
+
 function evaluate(c: Context, e: Expr): Value {
   switch (e.kind) {
     case 'number':
@@ -301,12 +306,12 @@ function evaluate(c: Context, e: Expr): Value {
       return { kind: 'vector', rows: mergeRows(rows) };
     }
     case 'aggregate': {
-      const rows = evaluator.vector(c, e.expr);
       const param = e.param
         ? e.op === 'count_values'
           ? evaluator.text(c, e.param)
-          : evaluator.scalar(c, e.param)
+          : aggregateParam(c, e.expr, evaluator.scalar(c, e.param))
         : undefined;
+      const rows = evaluator.vector(c, e.expr);
       return { kind: 'vector', rows: aggregate(c, e, rows, param) };
     }
     case 'binary': {

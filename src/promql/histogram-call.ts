@@ -2,7 +2,7 @@
 import type { NativeHistogram } from '../model/histogram.ts';
 import { type Labels, METRIC_NAME } from '../model/labels.ts';
 import { checkQuantile } from './aggregate.ts';
-import type { Call, Expr } from './ast.ts';
+import { type Call, type Expr, unwrap } from './ast.ts';
 import { put, renamed } from './binary.ts';
 import { FLOAT, HISTOGRAM, mergeRows, newRow, type Row } from './block.ts';
 import { type Context, ofMetric } from './context.ts';
@@ -24,7 +24,7 @@ const NAN_NOTES: Readonly<Record<NanNote, string>> = {
   excluded: 'input to histogram_fraction has NaN observations, which are excluded from all fractions',
 };
 
-function parseLe(text: string): number | undefined {
+export function parseLe(text: string): number | undefined {
   if (/^[+]?inf(inity)?$/i.test(text)) return Number.POSITIVE_INFINITY;
   if (/^-inf(inity)?$/i.test(text)) return Number.NEGATIVE_INFINITY;
   if (text === '' || /\s/.test(text)) return undefined;
@@ -99,7 +99,7 @@ export function overBuckets(
           put(
             row,
             i,
-            question.native(i, native, (n) => c.notes.info(NAN_NOTES[n] + ofMetric(g.name), e.args[0]!.pos)),
+            question.native(i, native, (n) => c.notes.info(NAN_NOTES[n] + ofMetric(g.name), unwrap(e.args[0]!).pos)),
           );
         } else if (list.length > 0) {
           put(

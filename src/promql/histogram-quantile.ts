@@ -178,8 +178,8 @@ export function nativeVariance(h: NativeHistogram): number {
     if (isCustom(h)) middle = (b.lower + b.upper) / 2;
     else if (b.lower <= 0 && b.upper >= 0) middle = 0;
     else middle = (b.upper < 0 ? -1 : 1) * Math.sqrt(b.upper * b.lower);
-    const x = b.count * (middle - mean) ** 2;
-    variance = kahan(x, variance, c);
+    const delta = middle - mean;
+    variance = kahan(b.count * delta * delta, variance, c);
     c = kahanState.c;
   }
   return (variance + c) / h.count;

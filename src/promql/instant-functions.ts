@@ -31,6 +31,12 @@ export const DATE_FUNCTIONS: ReadonlyMap<string, Mapper> = new Map<string, Mappe
   ['year', date((d) => d.getUTCFullYear(), true)],
 ]);
 
+/** As Go: an infinity wins over NaN. */
+const max = (a: number, b: number): number =>
+  a === Number.POSITIVE_INFINITY || b === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : Math.max(a, b);
+const min = (a: number, b: number): number =>
+  a === Number.NEGATIVE_INFINITY || b === Number.NEGATIVE_INFINITY ? Number.NEGATIVE_INFINITY : Math.min(a, b);
+
 export const MAPPERS: ReadonlyMap<string, Mapper> = new Map<string, Mapper>([
   ['abs', Math.abs],
   ['acos', Math.acos],
@@ -41,7 +47,8 @@ export const MAPPERS: ReadonlyMap<string, Mapper> = new Map<string, Mapper>([
   ['atanh', Math.atanh],
   ['ceil', Math.ceil],
   ['cos', Math.cos],
-  ['cosh', Math.cosh],
+  // as Go: exp overflows before the hyperbolic functions would have to
+  ['cosh', (v) => (Math.abs(v) > 21 ? Math.exp(Math.abs(v)) * 0.5 : Math.cosh(v))],
   ['deg', (v) => (v * 180) / Math.PI],
   ['exp', Math.exp],
   ['floor', Math.floor],
@@ -51,13 +58,13 @@ export const MAPPERS: ReadonlyMap<string, Mapper> = new Map<string, Mapper>([
   ['rad', (v) => (v * Math.PI) / 180],
   ['sgn', (v) => (v < 0 ? -1 : v > 0 ? 1 : v)],
   ['sin', Math.sin],
-  ['sinh', Math.sinh],
+  ['sinh', (v) => (Math.abs(v) > 21 ? Math.sign(v) * Math.exp(Math.abs(v)) * 0.5 : Math.sinh(v))],
   ['sqrt', Math.sqrt],
   ['tan', Math.tan],
   ['tanh', Math.tanh],
-  ['clamp', (v, a, b) => Math.max(a, Math.min(b, v))],
-  ['clamp_max', (v, a) => Math.min(a, v)],
-  ['clamp_min', (v, a) => Math.max(a, v)],
+  ['clamp', (v, a, b) => max(a, min(b, v))],
+  ['clamp_max', (v, a) => min(a, v)],
+  ['clamp_min', (v, a) => max(a, v)],
   [
     'round',
     (v, to) => {

@@ -220,13 +220,13 @@ function aligned(a: NativeHistogram, b: NativeHistogram): [Parts, Parts] {
 
 /** Same observations in the same buckets; empty buckets do not count. */
 export function equalHistograms(a: NativeHistogram, b: NativeHistogram): boolean {
-  const same = (x: number, y: number): boolean => Object.is(x, y) || x === y;
+  const same = Object.is;
   if (a.schema !== b.schema || !same(a.count, b.count) || !same(a.sum, b.sum)) return false;
   if (isCustom(a)) {
     const u = a.customValues ?? [];
     const v = b.customValues ?? [];
     if (u.length !== v.length || u.some((x, i) => x !== v[i])) return false;
-  } else if (a.zeroThreshold !== b.zeroThreshold || a.zeroCount !== b.zeroCount) return false;
+  } else if (a.zeroThreshold !== b.zeroThreshold || !same(a.zeroCount, b.zeroCount)) return false;
   const text = (spans: readonly BucketSpan[], buckets: readonly number[]): string =>
     JSON.stringify(spansOf(countsOf(spans, buckets)));
   return (

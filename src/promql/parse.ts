@@ -319,7 +319,7 @@ class Builder {
         value: sign === '-' ? -left.value : left.value,
         pos: { start: left.pos.start + 1, end: left.pos.end },
       };
-      return { kind: 'unary', op: sign, expr: make(bare), pos };
+      return { kind: 'unary', op: sign, expr: { ...make(bare), pos: { start: bare.pos.start, end: pos.end } }, pos };
     }
     return this.#rebalance(op, left, make);
   }

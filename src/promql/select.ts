@@ -2,7 +2,7 @@
 import { isStale, type SeriesColumns } from '../model/sample.ts';
 import type { Expr, Pos, Subquery, VectorSelector } from './ast.ts';
 import { FLOAT, HISTOGRAM, newRow, type Row, repeat, withHistograms } from './block.ts';
-import { type Context, durationMs, endOf, positiveMs } from './context.ts';
+import { type Context, durationMs, positiveMs } from './context.ts';
 import { lastAtOrBefore, smoothedAt } from './extended-range.ts';
 import { alignedStart, atTime } from './populate.ts';
 
@@ -104,12 +104,12 @@ function subqueryInput(c: Context, e: Subquery, evaluate: (c: Context, e: Expr) 
   const offsetMs = durationMs(e.offset, c);
   const atMs = atTime(e.at, c);
   const startMs = alignedStart((atMs ?? c.startMs) - offsetMs - rangeMs, stepMs);
-  const last = (atMs ?? endOf(c)) - offsetMs;
-  const n = Math.max(0, Math.floor((last - startMs) / stepMs) + 1);
+  const endMs = (atMs ?? c.endMs) - offsetMs;
+  const n = Math.max(0, Math.floor((endMs - startMs) / stepMs) + 1);
   const input = { rangeMs, offsetMs, atMs, pos: e.pos };
   if (n === 0) return { ...input, series: [] };
   c.meter.addSamples(n);
-  const inner: Context = { ...c, startMs, stepMs, n };
+  const inner: Context = { ...c, startMs, stepMs, n, endMs };
   return { ...input, series: evaluate(inner, e.expr).map((row) => toColumns(row, startMs, stepMs)) };
 }
 

@@ -1,0 +1,30 @@
+/** Differences from Prometheus 3.5 that docs/promql-differences.md lists, recognised in generated queries. */
+import { type Answer, difference } from './answer.ts';
+
+/** The reason a difference is allowed for; undefined when it is not. */
+export function legitimate(query: string, ours: Answer, theirs: Answer): string | undefined {
+  if (theirs.error === undefined && ours.error?.includes('many-to-one matching must be explicit'))
+    return 'many-to-one matching is checked of filtered pairs too (3.9)';
+  if (theirs.error === undefined && ours.error?.includes('identifier "offset"')) return 'a metric called offset';
+  if (ours.error === undefined && theirs.error === 'unexpected number of samples')
+    return 'range vectors fixed by @ in parentheses';
+  if (ours.error !== undefined || theirs.error !== undefined) return undefined;
+  if (/\binfo\(/.test(query)) return 'info() on churning series (3.7)';
+  if (ours.warnings.some((w) => w.includes('sort is ineffective'))) return 'warning for sort in ranges (3.12)';
+  if (/\btimestamp\([^()]*(?:@[^()]*offset|offset[^()]*@)/.test(query))
+    return 'timestamp() of a selector with @ and offset';
+  // only around more than a selector: there 3.5 reads nothing but count and sum, and takes resets and kinds from those
+  if (/\bhistogram_(?:count|sum|avg)\((?!\w+(?:\{[^}]*\})?\))/.test(query))
+    return 'shortcut of histogram statistics (3.6, 3.12)';
+  const values = difference(ours.data, theirs.data);
+  const gauge = (a: Answer): boolean => a.warnings.some((w) => /is not a (?:counter|gauge)/.test(w));
+  if (values === undefined && query.includes('-') && gauge(ours) !== gauge(theirs))
+    return 'negative factors make gauge histograms (3.7)';
+  if (/\bavg\b/.test(query) && /Inf/.test(query) && values?.includes('h count'))
+    return 'averages of infinite histograms';
+  if (query.includes('%') && query.includes('^') && difference(ours.data, theirs.data, 1e-5) === undefined)
+    return 'last digits of a power, magnified by a remainder';
+  if (/\b(?:topk|bottomk)\b/.test(query) && difference(ours.data, theirs.data, 1e-6) === undefined)
+    return 'order of the series that topk keeps';
+  return undefined;
+}
