@@ -32,8 +32,10 @@ const routes = [
   page('/targets', () => import('./pages/targets/targets-page.tsx'), 'TargetsPage'),
   page('/cardinality', () => import('./pages/targets/cardinality-page.tsx'), 'CardinalityPage'),
   page('/query-log', () => import('./pages/targets/query-log-page.tsx'), 'QueryLogPage'),
+  page('/forecasts', () => import('./pages/forecasts/forecasts-page.tsx'), 'ForecastsPage'),
+  page('/detectors', () => import('./pages/detectors/detectors-page.tsx'), 'DetectorsPage'),
   page('/administration', () => import('./pages/administration/administration-page.tsx'), 'AdministrationPage'),
-  ...['incidents', 'catalogue', 'forecasts', 'logs', 'traces', 'automation', 'compliance'].map((name) =>
+  ...['incidents', 'catalogue', 'logs', 'traces', 'automation', 'compliance'].map((name) =>
     page(`/${name}`, planned, 'PlannedPage'),
   ),
 ];

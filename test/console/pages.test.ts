@@ -17,6 +17,11 @@ const PAGES: readonly (readonly [string, string, string])[] = [
   ['/targets?tab=discovery', 'Targets', 'After relabelling'],
   ['/cardinality', 'Cardinality', 'Series by metric'],
   ['/query-log', 'Query log', 'dana'],
+  ['/forecasts', 'Forecasts', 'not in sight'],
+  ['/detectors', 'Detectors', 'muted by its record'],
+  ['/detectors?tab=unusual', 'Detectors', 'series looked at'],
+  ['/detectors?tab=predictions', 'Detectors', 'missed'],
+  ['/detectors?detector=disk-exhaustion', 'Detectors', 'Back-test'],
   ['/incidents', 'Incidents', 'Not built yet'],
   ...['health', 'tenants', 'keys', 'users', 'receivers', 'audit'].map(
     (tab) => [`/administration?tab=${tab}`, 'Administration', 'Administration'] as const,

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { OverviewAnswer } from '../../../src/http/contract/overview.ts';
 import type { SessionAnswer } from '../../../src/http/contract/session.ts';
+import { intelligenceAnswer } from './intelligence-answers.ts';
 import { noTelemetry } from './no-telemetry.ts';
 
 const DIST = path.resolve(import.meta.dirname, '../../../dist/console');
@@ -318,6 +319,8 @@ export async function startFakeServer(): Promise<FakeServer> {
           ],
         });
     }
+    const told = intelligenceAnswer(route);
+    if (told !== undefined) return json(told);
     const board = /^\/vigie\/v1\/dashboards\/([^/]+)(\/versions)?$/.exec(route);
     if (board) {
       const uid = board[1]!;
