@@ -1,5 +1,20 @@
 /** Go's time layouts: `2006-01-02T15:04:05.000Z07:00` and so on, applied to a civil time. Formatting only. */
-import type { CivilTime } from './time-value.ts';
+
+export interface CivilTime {
+  readonly year: number;
+  /** From 1. */
+  readonly month: number;
+  readonly day: number;
+  readonly hour: number;
+  readonly minute: number;
+  readonly second: number;
+  readonly nanosecond: number;
+  /** 0 is Sunday. */
+  readonly weekday: number;
+  readonly yearDay: number;
+  readonly offsetSeconds: number;
+  readonly zoneName: string;
+}
 
 export const MONTHS = 'January February March April May June July August September October November December'.split(
   ' ',

@@ -4,24 +4,8 @@
  * the runtime's own time zone data. Not here: reading times (each caller has its own format).
  */
 import { FunctionError } from './errors.ts';
-import { formatTime, MONTHS, WEEKDAYS } from './time-layout.ts';
+import { type CivilTime, formatTime, MONTHS, WEEKDAYS } from './time-layout.ts';
 import { GoFunction, GoScalar, GoStruct, type GoValue, type Methods } from './value.ts';
-
-export interface CivilTime {
-  readonly year: number;
-  /** From 1. */
-  readonly month: number;
-  readonly day: number;
-  readonly hour: number;
-  readonly minute: number;
-  readonly second: number;
-  readonly nanosecond: number;
-  /** 0 is Sunday. */
-  readonly weekday: number;
-  readonly yearDay: number;
-  readonly offsetSeconds: number;
-  readonly zoneName: string;
-}
 
 export interface Zone {
   readonly name: string;

@@ -15,7 +15,7 @@ import {
   secondsToTime,
   toFloat,
 } from '../gotemplate/humanize.ts';
-import { REGEXP_FUNCTIONS } from '../gotemplate/regexp-functions.ts';
+import { regexpFunctions } from '../gotemplate/regexp-functions.ts';
 import { titleCase, toLower, toUpper } from '../gotemplate/strings.ts';
 import { TemplateSet } from '../gotemplate/template-set.ts';
 import { durationValue } from '../gotemplate/time-value.ts';
@@ -33,6 +33,7 @@ import {
 import { messageOf, VigieError } from '../lib/errors.ts';
 import { parseDuration } from '../model/duration.ts';
 import type { Labels } from '../model/labels.ts';
+import { compileRe2 } from '../regex/re2.ts';
 
 /** Parsed texts kept; the least recently used goes first. */
 export const PARSED_TEXTS_MAX = 20_000;
@@ -80,7 +81,12 @@ const DATA_TYPE =
 
 export function createRuleTemplates(ports: RuleTemplatePorts): RuleTemplates {
   const parsed = new Map<string, TemplateSet>();
-  const base = new TemplateSet(ruleFunctions(ports.externalUrl));
+  // set for the length of one synchronous run: so the functions are made once, not for each expansion
+  let current: Evaluation | undefined;
+  const base = new TemplateSet({
+    ...ruleFunctions(ports.externalUrl),
+    ...evaluationFunctions(() => current!, ports.query !== undefined),
+  });
   const externalLabels = stringMap(ports.externalLabels.entries());
 
   const parse = (text: string, alert: string): TemplateSet => {
@@ -96,17 +102,18 @@ export function createRuleTemplates(ports: RuleTemplatePorts): RuleTemplates {
   const run = (text: string, data: RuleTemplateData, answers: Answers): string => {
     const alert = data.name ?? '';
     const set = parse(text, alert);
-    const functions = { ...set.functions, ...evaluationFunctions(data, answers, ports.query !== undefined) };
     const root = new GoStruct(DATA_TYPE, {
       Labels: stringMap(data.labels.entries()),
       ExternalLabels: externalLabels,
       ExternalURL: ports.externalUrl,
       Value: data.value,
     });
-    return new TemplateSet(functions, set.trees).text(`__alert_${alert}`, root, {
-      stepsMax: RULE_STEPS_MAX,
-      outputLengthMax: RULE_OUTPUT_LENGTH_MAX,
-    });
+    current = { timeMs: data.timeMs, answers };
+    try {
+      return set.text(`__alert_${alert}`, root, { stepsMax: RULE_STEPS_MAX, outputLengthMax: RULE_OUTPUT_LENGTH_MAX });
+    } finally {
+      current = undefined;
+    }
   };
 
   const afterQueries = async (text: string, data: RuleTemplateData, first: PendingQuery): Promise<string> => {
@@ -147,6 +154,10 @@ export function createRuleTemplates(ports: RuleTemplatePorts): RuleTemplates {
 
 type Answer = { readonly samples: GoSlice } | { readonly error: string };
 type Answers = Map<string, Answer>;
+interface Evaluation {
+  readonly timeMs: number;
+  readonly answers: Answers;
+}
 
 /** Leaves the executor when a query has no answer yet. */
 class PendingQuery extends Error {
@@ -196,16 +207,16 @@ const labelOf = (sample: GoValue, name: string): string => {
 };
 
 /** What depends on the evaluation: its time and its queries' answers. */
-function evaluationFunctions(data: RuleTemplateData, answers: Answers, canQuery: boolean): Functions {
+function evaluationFunctions(evaluation: () => Evaluation, canQuery: boolean): Functions {
   return {
     query: fn(['string'], (expr: string) => {
       if (!canQuery) throw new FunctionError('queries are not available here');
-      const answer = answers.get(expr);
+      const answer = evaluation().answers.get(expr);
       if (!answer) throw new PendingQuery(expr);
       if ('error' in answer) throw new FunctionError(answer.error);
       return answer.samples;
     }),
-    now: fn([], () => data.timeMs / 1000),
+    now: fn([], () => evaluation().timeMs / 1000),
   };
 }
 
@@ -255,13 +266,9 @@ function duration(value: GoValue): GoValue {
 }
 
 function ruleFunctions(externalUrl: string): Functions {
-  const placeholder = fn(['string'], () => undefined);
   const onText = (change: (text: string) => string): GoFunction => fn(['string'], change as never);
   const onNumber = (show: (v: GoValue) => GoValue): GoFunction => fn(['any'], show as never);
   return {
-    // replaced for each evaluation; here for the parser
-    query: placeholder,
-    now: placeholder,
     first: fn(['template.queryResult'], (list: GoSlice) => {
       if (list.items.length === 0) throw new FunctionError('first() called on vector with no elements');
       return list.items[0];
@@ -273,7 +280,7 @@ function ruleFunctions(externalUrl: string): Functions {
       results([...list.items].sort((a, b) => compareBytes(labelOf(a, name), labelOf(b, name)))),
     ),
     args: fn([], (...args: GoValue[]) => new GoMap(new Map(args.map((a, i) => [`arg${i}`, a]))), 'any'),
-    ...REGEXP_FUNCTIONS,
+    ...regexpFunctions(compileRe2),
     safeHtml: fn(['string'], (text: string) => new GoScalar('template.HTML', text)),
     title: onText((text) => titleCase(text, true)),
     toUpper: onText(toUpper),

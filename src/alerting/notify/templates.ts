@@ -9,7 +9,7 @@ import { OUTPUT_LENGTH_MAX } from '../../gotemplate/executor.ts';
 import { humanizeDuration } from '../../gotemplate/humanize.ts';
 import { toJson } from '../../gotemplate/json.ts';
 import { quoteGo } from '../../gotemplate/quote.ts';
-import { REGEXP_FUNCTIONS } from '../../gotemplate/regexp-functions.ts';
+import { regexpFunctions } from '../../gotemplate/regexp-functions.ts';
 import { titleCase, toLower, toUpper, trimSpace } from '../../gotemplate/strings.ts';
 import { TemplateSet } from '../../gotemplate/template-set.ts';
 import { formatTime } from '../../gotemplate/time-layout.ts';
@@ -30,6 +30,7 @@ import {
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { type ErrorCode, VigieError } from '../../lib/errors.ts';
 import type { Labels } from '../../model/labels.ts';
+import { compileRe2 } from '../../regex/re2.ts';
 import { DEFAULT_TEMPLATES } from './default-templates.ts';
 import type { TemplateAlert, TemplateData, Templates, TemplatesFactory } from './template-data.ts';
 
@@ -249,7 +250,7 @@ function notificationFunctions(clock: Pick<Clock, 'now'>): Functions {
     title: fn(['string'], (text: string) => titleCase(text)),
     trimSpace: fn(['string'], (text: string) => trimSpace(text)),
     join: fn(['string', '[]string'], joined),
-    ...REGEXP_FUNCTIONS,
+    ...regexpFunctions(compileRe2),
     safeHtml: fn(['string'], (text: string) => new GoScalar('template.HTML', text)),
     safeUrl: fn(['string'], (text: string) => new GoScalar('template.URL', text)),
     urlUnescape: fn(['string'], (text: string) => {
