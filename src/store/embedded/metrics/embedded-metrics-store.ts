@@ -15,6 +15,7 @@ import { messageOf, VigieError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import type { Counter, Family, SelfMetrics } from '../../../lib/self-metrics.ts';
 import type { Matcher } from '../../../model/matcher.ts';
+import type { SeriesColumns } from '../../../model/sample.ts';
 import { type TenantId, tenantId } from '../../../model/tenant.ts';
 import type {
   CardinalityStats,
@@ -33,13 +34,14 @@ import type { BlockPorts } from './block-reader.ts';
 import { cardinalityOf } from './cardinality.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { Gather } from './gather.ts';
+import { IncrementalReader } from './incremental-reader.ts';
 import { Maintenance } from './maintenance.ts';
 import { RawPages } from './raw-pages.ts';
 import { replayWal, segmentNumbers } from './replay.ts';
 import { Tenant } from './tenant.ts';
 import { loadTenant, SMALL_FILES, saveDeleted, saveSmall, writeJson } from './tenant-files.ts';
 import { TenantReader } from './tenant-reader.ts';
-import { TenantWriter } from './tenant-writer.ts';
+import { FUTURE_MS_MAX, TenantWriter } from './tenant-writer.ts';
 import { segmentName, Wal } from './wal.ts';
 
 export const METRICS_FORMAT = 1;
@@ -227,6 +229,17 @@ export class EmbeddedMetricsStore implements MetricsStore {
     return reader;
   }
 
+  /** For incremental evaluation of rules: recent samples by series, told once. One reader per evaluator. */
+  incremental(tenant: TenantId): IncrementalReader {
+    return new IncrementalReader(() => this.#tenant(tenant), {
+      gather: this.#gather,
+      oldestMs: () => {
+        const { retentionMs } = this.#o.quota(tenant);
+        return retentionMs ? this.#o.clock.now() - retentionMs : Number.NEGATIVE_INFINITY;
+      },
+    });
+  }
+
   writer(tenant: TenantId): MetricsWriter {
     let writer = this.#writers.get(tenant);
     if (!writer) {
@@ -296,6 +309,28 @@ export class EmbeddedMetricsStore implements MetricsStore {
   /** Removes deleted samples from the blocks on disk; those in memory follow when they are cut. */
   cleanTombstones(tenant: TenantId): Promise<void> {
     return this.#exclusive(() => this.#upkeep.cleanDeleted(this.#tenant(tenant)));
+  }
+
+  /** Puts old series into blocks of their own, beside what is there. Throws `bad_data` for times that do not ascend. */
+  async importSeries(
+    tenant: TenantId,
+    series: readonly SeriesColumns[],
+  ): Promise<{ readonly series: number; readonly samples: number; readonly skipped: number; readonly blocks: number }> {
+    for (const s of series)
+      for (let i = 1; i < s.length; i++)
+        if (!(s.timestamps[i]! > s.timestamps[i - 1]!))
+          throw new VigieError(
+            'bad_data',
+            `${s.labels}: ${s.timestamps[i]} does not come after ${s.timestamps[i - 1]}`,
+          );
+    const now = this.#o.clock.now();
+    const { retentionMs } = this.#o.quota(tenant);
+    let result = { series: 0, samples: 0, skipped: 0, blocks: 0 };
+    await this.#exclusive(async () => {
+      const oldest = retentionMs ? now - retentionMs : 0;
+      result = await this.#upkeep.importSeries(this.#tenant(tenant), series, oldest, now + FUTURE_MS_MAX);
+    });
+    return result;
   }
 
   async deleteTenant(tenant: TenantId): Promise<void> {

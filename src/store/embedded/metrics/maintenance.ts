@@ -9,6 +9,7 @@ import path from 'node:path';
 import type { Clock } from '../../../lib/clock.ts';
 import { messageOf } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
+import type { SeriesColumns } from '../../../model/sample.ts';
 import type { TenantId } from '../../../model/tenant.ts';
 import type { MetricsQuota } from '../../metrics.ts';
 import {
@@ -24,7 +25,7 @@ import { CHUNK_BYTES_MAX, CHUNK_SAMPLES_MAX, encodeChunk } from './chunk-codec.t
 import type { Disk } from './disk.ts';
 import type { Gather } from './gather.ts';
 import { type HeadWindow, NO_CHUNK } from './head-window.ts';
-import { mergedSeries, planMerge } from './merge.ts';
+import { encodeColumns, LEVEL_FACTOR, mergedSeries, planMerge } from './merge.ts';
 import { segmentNumbers } from './replay.ts';
 import type { Tenant } from './tenant.ts';
 import { saveDeleted, saveSmall, sorted } from './tenant-files.ts';
@@ -37,6 +38,8 @@ const CUT_IDLE_MS = 60_000;
 const MERGED_MS_MAX = 31 * 24 * 3_600_000;
 /** Merges of one tenant in one round; the rest waits for the next, so that no tenant holds up the others. */
 const MERGES_PER_ROUND_MAX = 4;
+/** An import is cut into about so many blocks at most. */
+const IMPORT_BLOCKS_WANTED = 24;
 /** A wall clock that moved this far on its own is not believed for an hour: retention must not act on a mistake. */
 const STEP_MS_MAX = 10 * 60_000;
 const STEP_DISTRUST_MS = 3_600_000;
@@ -141,6 +144,53 @@ export class Maintenance {
     await saveDeleted(t, this.#folder(t));
   }
 
+  /**
+   * Puts series as blocks beside what is there; times must ascend within each. Long histories get long blocks at once.
+   * What lies outside of [oldestMs, newestMs] is skipped.
+   */
+  async importSeries(
+    t: Tenant,
+    series: readonly SeriesColumns[],
+    oldestMs: number,
+    newestMs: number,
+  ): Promise<{ readonly series: number; readonly samples: number; readonly skipped: number; readonly blocks: number }> {
+    let [first, last, samples, skipped] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
+    for (const s of series)
+      for (let i = 0; i < s.length; i++) {
+        const at = s.timestamps[i]!;
+        if (!(at >= oldestMs && at <= newestMs)) {
+          skipped++;
+          continue;
+        }
+        samples++;
+        if (at < first) first = at;
+        if (at > last) last = at;
+      }
+    if (samples === 0) return { series: 0, samples, skipped, blocks: 0 };
+    const { retentionMs } = this.#p.quota(t.id);
+    const spanMax = Math.min(MERGED_MS_MAX, retentionMs ? retentionMs / 10 : MERGED_MS_MAX);
+    let span = this.#p.blockMs;
+    while ((last - first) / span > IMPORT_BLOCKS_WANTED && span * LEVEL_FACTOR <= spanMax) span *= LEVEL_FACTOR;
+    const added: BlockReader[] = [];
+    try {
+      for (let start = Math.floor(first / span) * span; start <= last; start += span) {
+        const from = Math.max(start, oldestMs);
+        const to = Math.min(start + span - 1, newestMs);
+        const parts = partsOf(series, from, to);
+        const probe = parts.next();
+        if (probe.done) continue;
+        // no part of the log belongs to it
+        const meta = { startMs: start, endMs: start + span, cut: { segment: 0, offset: 0 } };
+        added.push(await this.#write(t, meta, chain(probe.value, parts)));
+      }
+    } catch (error) {
+      for (const b of added) await b.retire({ unlink: true });
+      throw error;
+    }
+    t.blocks = sorted([...t.blocks, ...added]);
+    return { series: series.length, samples, skipped, blocks: added.length };
+  }
+
   /** Removes log segments that no window in memory needs. */
   async truncateWal(): Promise<void> {
     const folder = path.join(this.#p.folder, 'wal');
@@ -237,6 +287,29 @@ export class Maintenance {
   #folder(t: Tenant): string {
     return path.join(this.#p.folder, 'tenants', t.id);
   }
+}
+
+function* partsOf(series: readonly SeriesColumns[], from: number, to: number): Generator<BlockSeries> {
+  for (const s of series) {
+    let a = 0;
+    while (a < s.length && s.timestamps[a]! < from) a++;
+    let b = a;
+    while (b < s.length && s.timestamps[b]! <= to) b++;
+    if (b === a) continue;
+    const part = {
+      labels: s.labels,
+      length: b - a,
+      timestamps: s.timestamps.slice(a, b),
+      values: s.values.slice(a, b),
+      ...(s.histograms ? { histograms: s.histograms.slice(a, b) } : {}),
+    };
+    yield [s.labels, encodeColumns(part)];
+  }
+}
+
+function* chain(first: BlockSeries, rest: Generator<BlockSeries>): Generator<BlockSeries> {
+  yield first;
+  yield* rest;
 }
 
 function* seriesOf(t: Tenant, w: HeadWindow): IterableIterator<BlockSeries> {

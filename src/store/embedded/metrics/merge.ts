@@ -18,7 +18,7 @@ import { CHUNK_BYTES_MAX, CHUNK_SAMPLES_MAX, encodeChunk } from './chunk-codec.t
 import type { DeletedRange, Gather } from './gather.ts';
 
 /** A merged block spans three of the level below. */
-const LEVEL_FACTOR = 3;
+export const LEVEL_FACTOR = 3;
 /** Chunks with fewer samples are joined with their neighbours. */
 const CHUNK_SAMPLES_SMALL = 60;
 

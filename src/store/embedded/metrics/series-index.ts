@@ -25,6 +25,8 @@ export class SeriesIndex {
   size = 0;
   alive = 0;
   readonly strings: string[] = [];
+  /** Changes whenever a series came or went. */
+  version = 0;
   readonly #ids = new Map<string, number>();
   readonly #names = new Map<number, Map<number, Entry>>();
   /** Label ids of series r: `#pool[#start[r] .. #start[r] + 2 * #count[r])`. */
@@ -72,6 +74,7 @@ export class SeriesIndex {
 
   /** Adds a label set that `find` did not find; it must not be empty. */
   add(labels: Labels): number {
+    this.version++;
     const flat = labels.flat;
     const ref = this.#free.pop() ?? this.size++;
     if (ref >= this.#start.length) this.#growSeries();
@@ -106,6 +109,7 @@ export class SeriesIndex {
   /** Forgets series; their refs will name others later. */
   remove(refs: readonly number[]): void {
     if (refs.length === 0) return;
+    this.version++;
     const gone = new Set(refs);
     const touched = new Map<number, Set<number>>();
     for (const ref of refs) {
