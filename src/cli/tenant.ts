@@ -1,5 +1,5 @@
 /** `vigie tenant`: the first key (offline), and tenants, their keys and their configuration on a running server. */
-import { createWriteStream, readFileSync } from 'node:fs';
+import { closeSync, createWriteStream, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -37,11 +37,33 @@ function addBootstrap(parent: Command, context: CommandContext): void {
   withServeFlags(parent.command('bootstrap'))
     .description('print the first platform-admin key, once; works on the data folder, with or without a server')
     .option('--quiet', 'print the key alone')
-    .action(async (flags: ServeFlags & { quiet?: boolean }) => {
+    .option('-o, --output <file>', 'write the key to a new file that only its owner can read, instead of printing it')
+    .option('--if-missing', 'do nothing, and succeed, when there is a platform-admin key already')
+    .action(async (flags: ServeFlags & { quiet?: boolean; output?: string; ifMissing?: boolean }) => {
       const { options } = optionsFrom(flags, context.env);
-      const key = await firstKey(options);
-      context.stdout.write(flags.quiet ? `${key}\n` : bootstrapText(key, options.data_dir));
+      // an earlier start wrote it, and nobody has fetched it yet
+      if (flags.ifMissing && flags.output !== undefined && existsSync(flags.output)) return;
+      // before the key is made: it cannot be read again
+      const file = flags.output === undefined ? undefined : newFile(flags.output);
+      try {
+        const key = await firstKey(options);
+        if (file !== undefined) writeSync(file, `${key}\n`);
+        else context.stdout.write(flags.quiet ? `${key}\n` : bootstrapText(key, options.data_dir));
+      } catch (error) {
+        if (flags.output !== undefined) rmSync(flags.output, { force: true });
+        if (!flags.ifMissing || !isVigieError(error, 'conflict')) throw error;
+      } finally {
+        if (file !== undefined) closeSync(file);
+      }
     });
+}
+
+function newFile(file: string): number {
+  try {
+    return openSync(file, 'wx', 0o600);
+  } catch (cause) {
+    throw new VigieError('bad_data', `cannot create ${file}: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** On the data folder itself, or handed to the server that holds it. */
