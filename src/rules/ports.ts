@@ -6,6 +6,7 @@ import type { AlertTransition, PostableAlert, RuleAlertState, RuleHealth } from 
 import type { NativeHistogram } from '../model/histogram.ts';
 import type { Labels } from '../model/labels.ts';
 import type { TenantId } from '../model/tenant.ts';
+import type { Expr, VectorSelector } from '../promql/ast.ts';
 import type { QueryLimits } from '../promql/context.ts';
 import type { QueryEngine } from '../promql/engine.ts';
 import type { SampleSource } from '../promql/source.ts';
@@ -96,13 +97,26 @@ export interface RuleSample {
   readonly histogram?: NativeHistogram;
 }
 
+export interface RuleAnswer {
+  readonly samples: readonly RuleSample[];
+  /** Had the selector any series? Asked only right after the evaluation. */
+  readonly has: (selector: VectorSelector) => boolean;
+}
+
 /** Evaluates expressions of rules faster than the engine would, with the same answers. */
 export interface RuleEvaluator {
-  /** Undefined: this time it must be re-evaluated by the engine. */
-  evaluate(rule: object, timeMs: number): readonly RuleSample[] | undefined;
-  /** The rules that exist now, as `RuleSpec` objects. */
-  configure(rules: readonly object[]): void;
+  /** Undefined: this time the engine must evaluate it. */
+  evaluate(rule: RuleExpression, timeMs: number): RuleAnswer | undefined;
+  /** The rules that exist now; they are known by identity. */
+  configure(rules: readonly RuleExpression[]): void;
+  /** Set: the engine evaluates too, its answer counts, and differences are told here. */
+  readonly onDifference?: (rule: RuleExpression, timeMs: number, difference: string) => void;
   [Symbol.dispose](): void;
+}
+
+export interface RuleExpression {
+  readonly name: string;
+  readonly expr: Expr;
 }
 
 export interface AlertView {

@@ -3,6 +3,7 @@ import { messageOf, VigieError } from '../lib/errors.ts';
 import type { RuleHealth } from '../model/alert.ts';
 import { Labels, METRIC_NAME } from '../model/labels.ts';
 import type { Sample } from '../model/sample.ts';
+import type { VectorSelector } from '../promql/ast.ts';
 import type { QueryEngine, QueryOptions } from '../promql/engine.ts';
 import type { SampleSource } from '../promql/source.ts';
 import { AlertingState, type StateChange } from './alert-state.ts';
@@ -28,6 +29,21 @@ export interface RuleInput {
 export interface RuleOutput {
   readonly samples: readonly Sample[];
   readonly changes: readonly StateChange[];
+}
+
+/** No alert is an answer, not missing data. */
+const isAlertSeries = (s: VectorSelector): boolean => s.name === 'ALERTS' || s.name === 'ALERTS_FOR_STATE';
+
+/** Says where two answers differ by a bit; '' when they do not. Order is no difference. */
+export function differenceOf(got: readonly RuleSample[], wanted: readonly RuleSample[]): string {
+  if (got.length !== wanted.length) return `${got.length} results, the engine has ${wanted.length}`;
+  const byKey = new Map(wanted.map((s) => [s.labels.key, s]));
+  for (const s of got) {
+    const other = byKey.get(s.labels.key);
+    if (!other) return `${s.labels.toString()}: not in the engine's answer`;
+    if (!Object.is(other.value, s.value)) return `${s.labels.toString()}: ${s.value}, the engine has ${other.value}`;
+  }
+  return '';
 }
 
 export class RunningRule {
@@ -60,7 +76,8 @@ export class RunningRule {
   /** Evaluates and moves the alerts on. Throws what makes the rule fail; its state is then as before. */
   async evaluate(input: RuleInput): Promise<RuleOutput> {
     const atMs = input.timeMs - input.queryOffsetMs;
-    const samples = input.evaluator?.evaluate(this.spec, atMs) ?? (await this.#query(input, atMs));
+    const fast = this.#fast(input, atMs) ?? this.#query(input, atMs);
+    const samples = fast instanceof Promise ? await fast : fast;
     if (!this.alerts) return { samples: this.#record(samples, atMs, input.limit), changes: [] };
     const made = this.#templates!.candidates(samples, input.timeMs);
     const candidates = made instanceof Promise ? await made : made;
@@ -76,6 +93,20 @@ export class RunningRule {
     return { samples: this.restored ? this.alerts.samples(this.spec, atMs) : [], changes };
   }
 
+  #fast(input: RuleInput, atMs: number): readonly RuleSample[] | Promise<readonly RuleSample[]> | undefined {
+    const answer = input.evaluator?.evaluate(this.spec, atMs);
+    if (!answer) return undefined;
+    this.missing =
+      answer.samples.length > 0 ? [] : missingSelectors(this.spec.expr, (s) => isAlertSeries(s) || answer.has(s));
+    const tell = input.evaluator!.onDifference;
+    if (!tell) return answer.samples;
+    return this.#query(input, atMs).then((wanted) => {
+      const difference = differenceOf(answer.samples, wanted);
+      if (difference !== '') tell(this.spec, atMs, difference);
+      return wanted;
+    });
+  }
+
   async #query(input: RuleInput, atMs: number): Promise<readonly RuleSample[]> {
     const source = new CountingSource(input.source);
     const { value } = await input.engine.instant(source, this.spec.expr, atMs, {
@@ -88,12 +119,7 @@ export class RunningRule {
     }
     if (value.type !== 'vector') throw new VigieError('execution', 'rule result is not a vector or scalar');
     this.missing =
-      value.samples.length > 0
-        ? []
-        : missingSelectors(
-            this.spec.expr,
-            (s) => s.name === 'ALERTS' || s.name === 'ALERTS_FOR_STATE' || source.has(s),
-          );
+      value.samples.length > 0 ? [] : missingSelectors(this.spec.expr, (s) => isAlertSeries(s) || source.has(s));
     return value.samples;
   }
 

@@ -250,7 +250,7 @@ scrape_configs: [{ job_name: feed, static_configs: [{ targets: ["127.0.0.1:${tar
       ((await (await fetch(base + p)).json()) as { data: unknown }).data;
 
     // the API is compared in a second in which nothing changes
-    await new Promise((resolve) => setTimeout(resolve, startMs + 13_700 - Date.now()));
+    await new Promise((resolve) => setTimeout(resolve, startMs + 14_800 - Date.now()));
     for (const p of [
       '/api/v1/rules',
       '/api/v1/rules?type=record',

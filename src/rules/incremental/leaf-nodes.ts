@@ -1,0 +1,268 @@
+/** Leaves: the newest sample of each series of a selector, and range functions over the recent samples of each. */
+import { type Labels, METRIC_NAME } from '../../model/labels.ts';
+import type { Matcher } from '../../model/matcher.ts';
+import { isStale, type SeriesColumns } from '../../model/sample.ts';
+import { findResets, type Kernel, type Window } from '../../promql/range-functions.ts';
+import { type Cycle, VectorNode } from './node.ts';
+import type { Rings } from './rings.ts';
+import { FallBack } from './source.ts';
+
+/** Kept beyond what is needed, for evaluations behind the newest sample. */
+const BEHIND_MS = 60_000;
+const NO_RESETS = new Int32Array(0);
+
+export abstract class LeafNode extends VectorNode {
+  readonly #matchers: readonly Matcher[];
+  readonly #keepMs: number;
+  #seriesVersion = -1;
+  protected refs: ArrayLike<number> = [];
+  /** Ring of each series, by id. */
+  protected slots: Int32Array = new Int32Array(0);
+  protected names: Labels[] = [];
+  #opened = new Map<Labels, number>();
+  /** Series that had any sample in the window, stale markers included. */
+  found = 0;
+  readonly #slotOf: SlotTable;
+
+  constructor(matchers: readonly Matcher[], keepMs: number, slotOf: SlotTable) {
+    super();
+    this.#matchers = matchers;
+    this.#keepMs = keepMs;
+    this.#slotOf = slotOf;
+  }
+
+  labels(id: number): Labels {
+    return this.names[id]!;
+  }
+
+  protected abstract rename(labels: Labels): Labels;
+
+  protected refreshSeries(cycle: Cycle): void {
+    if (this.#seriesVersion === cycle.seriesVersion) return;
+    const refs = cycle.source.select(this.#matchers);
+    const n = refs.length;
+    const opened = new Map<Labels, number>();
+    let same = n === this.refs.length;
+    const slots = new Int32Array(n);
+    for (let i = 0; i < n; i++) {
+      const labels = cycle.source.labels(refs[i]!);
+      let slot = this.#opened.get(labels);
+      if (slot === undefined) {
+        same = false;
+        slot = this.#slotOf.take(labels, cycle.rings);
+        cycle.rings.need(slot, this.#keepMs + BEHIND_MS);
+      } else if (refs[i] !== this.refs[i]) same = false;
+      opened.set(labels, slot);
+      slots[i] = slot;
+    }
+    for (const [labels] of this.#opened) if (!opened.has(labels)) this.#slotOf.give(labels, cycle.rings);
+    this.#opened = opened;
+    this.#seriesVersion = cycle.seriesVersion;
+    if (same) return;
+    this.refs = refs;
+    this.slots = slots;
+    const names = [...opened.keys()].map((l) => this.rename(l));
+    this.resize(n);
+    this.names = names;
+    if (new Set(names.map((l) => l.key)).size !== n) this.names = [];
+  }
+
+  override dispose(rings: Rings): void {
+    for (const [labels] of this.#opened) this.#slotOf.give(labels, rings);
+    this.#opened = new Map();
+    this.refs = [];
+    this.#seriesVersion = -1;
+  }
+
+  protected compute(cycle: Cycle): void {
+    this.refreshSeries(cycle);
+    if (this.names.length !== this.size) throw new FallBack('ambiguous_labels');
+    this.n = 0;
+    this.found = 0;
+    const fromMs = cycle.timeMs - this.#keepMs + 1;
+    if (fromMs < cycle.memoryFromMs) throw new FallBack('older_than_memory');
+    const { refs, slots } = this;
+    const { rings, source } = cycle;
+    for (let id = 0; id < refs.length; id++) {
+      const ref = refs[id]!;
+      if (cycle.irregular) {
+        const how = source.irregularity(ref);
+        if (how === 'histograms') throw new FallBack('native_histograms');
+        if (how === 'disordered') {
+          this.#fromStore(cycle, id, ref, fromMs);
+          continue;
+        }
+      }
+      if (rings.refresh(slots[id]!, ref, fromMs)) this.fromRing(cycle, id, slots[id]!);
+      else this.#fromStore(cycle, id, ref, fromMs);
+    }
+  }
+
+  #fromStore(cycle: Cycle, id: number, ref: number, fromMs: number): void {
+    const s = cycle.source.window(ref, fromMs, cycle.timeMs);
+    if (!s || s.length === 0) return;
+    if (s.histograms) throw new FallBack('native_histograms');
+    this.found++;
+    this.fromColumns(cycle, id, s);
+  }
+
+  protected abstract fromRing(cycle: Cycle, id: number, slot: number): void;
+  protected abstract fromColumns(cycle: Cycle, id: number, s: SeriesColumns): void;
+}
+
+/** Rings are shared by all leaves that read a series; the last to let go frees it. */
+export class SlotTable {
+  readonly #bySeries = new Map<Labels, { readonly slot: number; users: number }>();
+
+  take(labels: Labels, rings: Rings): number {
+    let entry = this.#bySeries.get(labels);
+    if (!entry) this.#bySeries.set(labels, (entry = { slot: rings.open(), users: 0 }));
+    entry.users++;
+    return entry.slot;
+  }
+
+  give(labels: Labels, rings: Rings): void {
+    const entry = this.#bySeries.get(labels);
+    if (!entry || --entry.users > 0) return;
+    rings.close(entry.slot);
+    this.#bySeries.delete(labels);
+  }
+
+  get size(): number {
+    return this.#bySeries.size;
+  }
+}
+
+export class SelectorNode extends LeafNode {
+  readonly #lookbackMs: number;
+
+  constructor(matchers: readonly Matcher[], lookbackMs: number, slotOf: SlotTable) {
+    super(matchers, lookbackMs, slotOf);
+    this.#lookbackMs = lookbackMs;
+  }
+
+  protected rename(labels: Labels): Labels {
+    return labels;
+  }
+
+  protected fromRing(cycle: Cycle, id: number, slot: number): void {
+    const { rings, timeMs } = cycle;
+    const base = rings.base[slot]!;
+    const { times } = rings;
+    let at = base + rings.end[slot]! - 1;
+    const first = base + rings.start[slot]!;
+    while (at >= first && times[at]! > timeMs) at--;
+    if (at < first || times[at]! <= timeMs - this.#lookbackMs) return;
+    this.found++;
+    this.#put(id, rings.values, at);
+  }
+
+  protected fromColumns(_cycle: Cycle, id: number, s: SeriesColumns): void {
+    this.#put(id, s.values, s.length - 1);
+  }
+
+  #put(id: number, values: Float64Array, at: number): void {
+    const v = values[at]!;
+    if (Number.isNaN(v) && isStale(values, at)) return;
+    this.ids[this.n] = id;
+    this.values[this.n++] = v;
+  }
+}
+
+export interface RangeFunction {
+  readonly kernel: Kernel;
+  readonly rangeMs: number;
+  readonly keepsName: boolean;
+  /** Counters need to know where the series falls. */
+  readonly counter: boolean;
+  readonly p1: number;
+  readonly p2: number;
+}
+
+export class RangeNode extends LeafNode {
+  readonly #f: RangeFunction;
+  readonly #window: Window;
+
+  constructor(matchers: readonly Matcher[], f: RangeFunction, slotOf: SlotTable) {
+    super(matchers, f.rangeMs, slotOf);
+    this.#f = f;
+    this.#window = {
+      timeMs: 0,
+      endMs: 0,
+      rangeMs: f.rangeMs,
+      p1: f.p1,
+      p2: f.p2,
+      none: false,
+      resets: NO_RESETS,
+      resetLo: 0,
+    };
+  }
+
+  protected rename(labels: Labels): Labels {
+    return this.#f.keepsName ? labels : labels.without(METRIC_NAME);
+  }
+
+  protected fromRing(cycle: Cycle, id: number, slot: number): void {
+    const { rings, timeMs } = cycle;
+    const { times } = rings;
+    const base = rings.base[slot]!;
+    const first = base + rings.start[slot]!;
+    let hi = base + rings.end[slot]!;
+    while (hi > first && times[hi - 1]! > timeMs) hi--;
+    const fromMs = timeMs - this.#f.rangeMs;
+    if (hi === first || times[hi - 1]! <= fromMs) return;
+    // the first sample inside the window: windows are short and most samples are in it, so from the old end
+    let lo = first;
+    if (hi - first > 32) {
+      let high = hi;
+      while (lo < high) {
+        const mid = (lo + high) >> 1;
+        if (times[mid]! > fromMs) high = mid;
+        else lo = mid + 1;
+      }
+    } else while (times[lo]! <= fromMs) lo++;
+    this.found++;
+    if (rings.lastStale[slot]! > fromMs) {
+      this.#withoutStale(timeMs, id, times.subarray(lo, hi), rings.values.subarray(lo, hi));
+      return;
+    }
+    const resets = this.#f.counter && rings.lastReset[slot]! > times[lo]! ? resetsIn(rings.values, lo, hi) : NO_RESETS;
+    this.#run(timeMs, id, times, rings.values, lo, hi, resets);
+  }
+
+  protected fromColumns(cycle: Cycle, id: number, s: SeriesColumns): void {
+    this.#withoutStale(cycle.timeMs, id, s.timestamps.subarray(0, s.length), s.values.subarray(0, s.length));
+  }
+
+  #withoutStale(timeMs: number, id: number, times: Float64Array, values: Float64Array): void {
+    const n = times.length;
+    const t = new Float64Array(n);
+    const v = new Float64Array(n);
+    let k = 0;
+    for (let i = 0; i < n; i++) {
+      if (Number.isNaN(values[i]!) && isStale(values, i)) continue;
+      t[k] = times[i]!;
+      v[k++] = values[i]!;
+    }
+    if (k > 0) this.#run(timeMs, id, t, v, 0, k, this.#f.counter ? findResets(v, k) : NO_RESETS);
+  }
+
+  #run(timeMs: number, id: number, t: Float64Array, v: Float64Array, lo: number, hi: number, resets: Int32Array): void {
+    const w = this.#window;
+    w.timeMs = timeMs;
+    w.endMs = timeMs;
+    w.none = false;
+    w.resets = resets;
+    w.resetLo = 0;
+    const result = this.#f.kernel(t, v, lo, hi, w);
+    if (w.none) return;
+    this.ids[this.n] = id;
+    this.values[this.n++] = result;
+  }
+}
+
+function resetsIn(values: Float64Array, lo: number, hi: number): Int32Array {
+  const out: number[] = [];
+  for (let i = lo + 1; i < hi; i++) if (values[i]! < values[i - 1]!) out.push(i);
+  return Int32Array.from(out);
+}

@@ -1,0 +1,312 @@
+/** Operators over one vector: arithmetic and comparison with a scalar, functions of one value, aggregation, quantiles of buckets. */
+import { Labels, METRIC_NAME } from '../../model/labels.ts';
+import type { Aggregate } from '../../promql/ast.ts';
+import type { FloatOp } from '../../promql/binary.ts';
+import { kahan, kahanState } from '../../promql/float-math.ts';
+import { parseLe } from '../../promql/histogram-call.ts';
+import { type ClassicBucket, classicQuantile } from '../../promql/histogram-quantile.ts';
+import { type Cycle, type ScalarNode, VectorNode } from './node.ts';
+import { FallBack } from './source.ts';
+
+/** A node whose ids are those of its child. */
+abstract class MapNode extends VectorNode {
+  protected readonly child: VectorNode;
+  #childShape = -1;
+  #names: Labels[] = [];
+  #ambiguous = false;
+  readonly #dropName: boolean;
+
+  constructor(child: VectorNode, dropName: boolean) {
+    super();
+    this.child = child;
+    this.#dropName = dropName;
+  }
+
+  labels(id: number): Labels {
+    return this.#dropName ? this.#names[id]! : this.child.labels(id);
+  }
+
+  protected follow(cycle: Cycle): void {
+    this.child.evaluate(cycle);
+    if (this.#childShape !== this.child.shape) {
+      this.#childShape = this.child.shape;
+      this.resize(this.child.size);
+      this.#ambiguous = false;
+      if (this.#dropName) {
+        this.#names = [];
+        for (let id = 0; id < this.size; id++) this.#names.push(this.child.labels(id).without(METRIC_NAME));
+        this.#ambiguous = new Set(this.#names.map((l) => l.key)).size !== this.size;
+      }
+    }
+    if (this.#ambiguous) throw new FallBack('ambiguous_labels');
+    this.n = 0;
+  }
+}
+
+export class ScalarOpNode extends MapNode {
+  readonly #op: FloatOp;
+  readonly #scalar: ScalarNode;
+  readonly #swapped: boolean;
+  /** Keep the vector's value where the comparison holds. */
+  readonly #filter: boolean;
+
+  constructor(child: VectorNode, op: FloatOp, scalar: ScalarNode, swapped: boolean, filter: boolean) {
+    super(child, !filter);
+    this.#op = op;
+    this.#scalar = scalar;
+    this.#swapped = swapped;
+    this.#filter = filter;
+  }
+
+  protected compute(cycle: Cycle): void {
+    const s = this.#scalar.scalar(cycle);
+    this.follow(cycle);
+    const { n, ids, values } = this.child;
+    const op = this.#op;
+    for (let i = 0; i < n; i++) {
+      const v = values[i]!;
+      const r = this.#swapped ? op(s, v) : op(v, s);
+      if (this.#filter && r === 0) continue;
+      this.ids[this.n] = ids[i]!;
+      this.values[this.n++] = this.#filter ? v : r;
+    }
+  }
+}
+
+export class FunctionNode extends MapNode {
+  readonly #f: (v: number, a: number, b: number) => number;
+  readonly #a: ScalarNode | undefined;
+  readonly #b: ScalarNode | undefined;
+  readonly #fallback: number;
+  readonly #clamp: boolean;
+
+  constructor(
+    child: VectorNode,
+    f: (v: number, a: number, b: number) => number,
+    options: { readonly a?: ScalarNode; readonly b?: ScalarNode; readonly fallback: number; readonly clamp: boolean },
+  ) {
+    super(child, true);
+    this.#f = f;
+    this.#a = options.a;
+    this.#b = options.b;
+    this.#fallback = options.fallback;
+    this.#clamp = options.clamp;
+  }
+
+  protected compute(cycle: Cycle): void {
+    const a = this.#a ? this.#a.scalar(cycle) : this.#fallback;
+    const b = this.#b ? this.#b.scalar(cycle) : 0;
+    this.follow(cycle);
+    if (this.#clamp && b < a) return;
+    const { n, ids, values } = this.child;
+    for (let i = 0; i < n; i++) {
+      this.ids[i] = ids[i]!;
+      this.values[i] = this.#f(values[i]!, a, b);
+    }
+    this.n = n;
+  }
+}
+
+/** Rows to groups, in the order in which groups are first met. */
+abstract class GroupNode extends VectorNode {
+  protected readonly child: VectorNode;
+  #childShape = -1;
+  protected groupOf: Int32Array = new Int32Array(0);
+  protected names: Labels[] = [];
+  /** Place among the results of this evaluation, by group; valid where `#seen` is the evaluation's number. */
+  protected place: Int32Array = new Int32Array(0);
+  #seen: Int32Array = new Int32Array(0);
+  #round = 0;
+
+  constructor(child: VectorNode) {
+    super();
+    this.child = child;
+  }
+
+  labels(id: number): Labels {
+    return this.names[id]!;
+  }
+
+  /** Labels of the group of a row; undefined leaves the row out. */
+  protected abstract groupLabels(labels: Labels, id: number): Labels | undefined;
+
+  protected follow(cycle: Cycle): void {
+    this.child.evaluate(cycle);
+    if (this.#childShape !== this.child.shape) {
+      this.#childShape = this.child.shape;
+      const { size } = this.child;
+      const ids = new Map<string, number>();
+      this.groupOf = new Int32Array(size);
+      this.names = [];
+      for (let id = 0; id < size; id++) {
+        const labels = this.groupLabels(this.child.labels(id), id);
+        if (labels === undefined) {
+          this.groupOf[id] = -1;
+          continue;
+        }
+        let group = ids.get(labels.key);
+        if (group === undefined) {
+          group = this.names.length;
+          ids.set(labels.key, group);
+          this.names.push(labels);
+        }
+        this.groupOf[id] = group;
+      }
+      this.resize(this.names.length);
+      this.place = new Int32Array(this.size);
+      this.#seen = new Int32Array(this.size);
+      this.#round = 0;
+      this.shaped();
+    }
+    this.n = 0;
+    this.#round++;
+  }
+
+  /** Called when groups are new. */
+  protected shaped(): void {}
+
+  /** Place of the group among the results; the first row of a group opens it. */
+  protected placeOf(group: number): number {
+    if (this.#seen[group] === this.#round) return this.place[group]!;
+    this.#seen[group] = this.#round;
+    const at = this.n++;
+    this.place[group] = at;
+    this.ids[at] = group;
+    return at;
+  }
+}
+
+export type GroupOp = 'sum' | 'avg' | 'count' | 'group' | 'min' | 'max';
+
+export class AggregateNode extends GroupNode {
+  readonly #op: GroupOp;
+  readonly #grouping: readonly string[];
+  readonly #without: boolean;
+  readonly #set: ReadonlySet<string>;
+  #comp = new Float64Array(0);
+  #count = new Float64Array(0);
+  #incremental = new Uint8Array(0);
+
+  constructor(child: VectorNode, e: Aggregate, op: GroupOp) {
+    super(child);
+    this.#op = op;
+    this.#grouping = e.grouping;
+    this.#without = e.without;
+    this.#set = new Set(e.grouping);
+  }
+
+  protected groupLabels(labels: Labels): Labels {
+    if (this.#without) return labels.without(...this.#grouping, METRIC_NAME);
+    return this.#grouping.length === 0 ? Labels.EMPTY : labels.only(this.#set);
+  }
+
+  protected override shaped(): void {
+    this.#comp = new Float64Array(this.size);
+    this.#count = new Float64Array(this.size);
+    this.#incremental = new Uint8Array(this.size);
+  }
+
+  protected compute(cycle: Cycle): void {
+    this.follow(cycle);
+    const { n, ids, values } = this.child;
+    const { groupOf } = this;
+    const out = this.values;
+    const comp = this.#comp;
+    const op = this.#op;
+    for (let i = 0; i < n; i++) {
+      const before = this.n;
+      const at = this.placeOf(groupOf[ids[i]!]!);
+      const x = values[i]!;
+      if (at === before) {
+        // the first of its group
+        out[at] = op === 'count' || op === 'group' ? 1 : x;
+        comp[at] = 0;
+        this.#count[at] = 1;
+        this.#incremental[at] = 0;
+        continue;
+      }
+      const s = out[at]!;
+      if (op === 'sum') {
+        const t = s + x;
+        if (t === Number.POSITIVE_INFINITY || t === Number.NEGATIVE_INFINITY) comp[at] = 0;
+        else if (Math.abs(s) >= Math.abs(x)) comp[at]! += s - t + x;
+        else comp[at]! += x - t + s;
+        out[at] = t;
+      } else if (op === 'count') out[at] = s + 1;
+      else if (op === 'max') {
+        if (Number.isNaN(s) || x > s) out[at] = x;
+      } else if (op === 'min') {
+        if (Number.isNaN(s) || x < s) out[at] = x;
+      } else if (op === 'avg') this.#average(at, x);
+    }
+    if (op === 'sum') for (let g = 0; g < this.n; g++) out[g]! += comp[g]!;
+    if (op === 'avg')
+      for (let g = 0; g < this.n; g++)
+        out[g] = this.#incremental[g] ? out[g]! + comp[g]! : out[g]! / this.#count[g]! + comp[g]! / this.#count[g]!;
+  }
+
+  /** Sum until it would overflow, then a running mean: as the engine's avg. */
+  #average(at: number, x: number): void {
+    const out = this.values;
+    const comp = this.#comp;
+    const k = ++this.#count[at]!;
+    if (this.#incremental[at] === 0) {
+      const s = kahan(x, out[at]!, comp[at]!);
+      if (s !== Number.POSITIVE_INFINITY && s !== Number.NEGATIVE_INFINITY) {
+        out[at] = s;
+        comp[at] = kahanState.c;
+        return;
+      }
+      this.#incremental[at] = 1;
+      out[at]! /= k - 1;
+      comp[at]! /= k - 1;
+    }
+    const q = (k - 1) / k;
+    out[at] = kahan(x / k, q * out[at]!, q * comp[at]!);
+    comp[at] = kahanState.c;
+  }
+}
+
+/** histogram_quantile over classic buckets. */
+export class BucketQuantileNode extends GroupNode {
+  readonly #q: ScalarNode;
+  #upper = new Float64Array(0);
+  #buckets: ClassicBucket[][] = [];
+
+  constructor(child: VectorNode, q: ScalarNode) {
+    super(child);
+    this.#q = q;
+  }
+
+  protected groupLabels(labels: Labels, id: number): Labels | undefined {
+    if (this.#upper.length < this.child.size) this.#upper = new Float64Array(this.child.size);
+    const upper = parseLe(labels.get('le'));
+    if (upper === undefined) return undefined;
+    this.#upper[id] = upper;
+    return labels.without('le');
+  }
+
+  protected override shaped(): void {
+    const bare = this.names.map((l) => l.without(METRIC_NAME));
+    this.names = new Set(bare.map((l) => l.key)).size === bare.length ? bare : [];
+    this.#buckets = Array.from({ length: this.size }, () => []);
+  }
+
+  protected compute(cycle: Cycle): void {
+    const q = this.#q.scalar(cycle);
+    this.follow(cycle);
+    if (this.names.length !== this.size) throw new FallBack('ambiguous_labels');
+    const { n, ids, values } = this.child;
+    for (let i = 0; i < n; i++) {
+      const id = ids[i]!;
+      const group = this.groupOf[id]!;
+      if (group < 0) continue;
+      const before = this.n;
+      const at = this.placeOf(group);
+      const list = this.#buckets[at]!;
+      if (at === before) list.length = 0;
+      list.push({ upper: this.#upper[id]!, count: values[i]! });
+    }
+    for (let g = 0; g < this.n; g++) this.values[g] = classicQuantile(q, this.#buckets[g]!).value;
+  }
+}
