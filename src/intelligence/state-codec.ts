@@ -1,5 +1,5 @@
 /**
- * Learned state as bytes: `VGST`, format u32, crc32 u32, header length u32, header (JSON, padded to 8 bytes), then
+ * Learned state as bytes: `VGST`, crc32 u32 of all that follows, format u32, header length u32, header (JSON, padded to 8 bytes), then
  * numbers as little-endian float64. The header says what the numbers are; a damaged or newer state is refused.
  */
 import { crc32 } from 'node:zlib';
@@ -26,10 +26,9 @@ export function encodeState(header: object, blocks: readonly Float64Array[] = []
     at += block.byteLength;
   }
   bytes.writeUInt32LE(MAGIC, 0);
-  bytes.writeUInt32LE(FORMAT, 4);
+  bytes.writeUInt32LE(FORMAT, 8);
   bytes.writeUInt32LE(text.length, 12);
-  // the checksum covers the length field and everything after it
-  bytes.writeUInt32LE(crc32(bytes.subarray(12)), 8);
+  bytes.writeUInt32LE(crc32(bytes.subarray(8)), 4);
   return bytes;
 }
 
@@ -38,11 +37,11 @@ export function decodeState(bytes: Uint8Array): DecodedState {
   const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (b.length < HEAD_BYTES || b.readUInt32LE(0) !== MAGIC)
     throw new VigieError('corrupt', `detector state of ${b.length} bytes does not begin as one`);
-  const format = b.readUInt32LE(4);
+  if (crc32(b.subarray(8)) !== b.readUInt32LE(4))
+    throw new VigieError('corrupt', `detector state of ${b.length} bytes fails its checksum`);
+  const format = b.readUInt32LE(8);
   if (format > FORMAT)
     throw new VigieError('format_newer', `detector state has format ${format}, this Vigie reads up to ${FORMAT}`);
-  if (crc32(b.subarray(12)) !== b.readUInt32LE(8))
-    throw new VigieError('corrupt', `detector state of ${b.length} bytes fails its checksum`);
   const length = b.readUInt32LE(12);
   const from = HEAD_BYTES + Math.ceil(length / 8) * 8;
   if (from > b.length) throw new VigieError('corrupt', `detector state: header of ${length} bytes in ${b.length}`);

@@ -89,6 +89,11 @@ export async function findUnusual(
   };
 }
 
+/** Reused for each series; judging is synchronous. */
+let scratchPast = new Float64Array(512);
+let scratchRecent = new Float64Array(512);
+let scratchApart = new Float64Array(512);
+
 /** Undefined when there is too little to say. */
 export function judge(s: SeriesColumns, atMs: number): UnusualSeries | undefined {
   const n = s.length;
@@ -97,8 +102,11 @@ export function judge(s: SeriesColumns, atMs: number): UnusualSeries | undefined
   const t = s.timestamps;
   const v = s.values;
   const edgeMs = atMs - RECENT_MS;
-  const past: number[] = [];
-  const recent: number[] = [];
+  if (scratchPast.length < n) scratchPast = new Float64Array(2 * n);
+  if (scratchRecent.length < n) scratchRecent = new Float64Array(2 * n);
+  if (scratchApart.length < n) scratchApart = new Float64Array(2 * n);
+  let pastCount = 0;
+  let recentCount = 0;
   if (counter) {
     for (let i = 1; i < n; i++) {
       const d = v[i]! - v[i - 1]!;
@@ -106,34 +114,45 @@ export function judge(s: SeriesColumns, atMs: number): UnusualSeries | undefined
       if (!Number.isFinite(d) || !(seconds > 0)) continue;
       // a reset begins at 0
       const rate = (d < 0 ? v[i]! : d) / seconds;
-      if (t[i]! > edgeMs) recent.push(rate);
-      else past.push(rate);
+      if (t[i]! > edgeMs) scratchRecent[recentCount++] = rate;
+      else scratchPast[pastCount++] = rate;
     }
   } else
     for (let i = 0; i < n; i++) {
       const x = v[i]!;
       if (!Number.isFinite(x)) continue;
-      if (t[i]! > edgeMs) recent.push(x);
-      else past.push(x);
+      if (t[i]! > edgeMs) scratchRecent[recentCount++] = x;
+      else scratchPast[pastCount++] = x;
     }
-  if (past.length < POINTS_MIN || recent.length === 0) return undefined;
-  const usual = middle(past);
-  const now = middle(recent);
-  const apart = 1.4826 * middle(past.map((x) => Math.abs(x - usual)));
+  if (pastCount < POINTS_MIN || recentCount === 0) return undefined;
+  const past = scratchPast.subarray(0, pastCount);
+  const recent = scratchRecent.subarray(0, recentCount);
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   for (const x of past) {
     if (x < low) low = x;
     if (x > high) high = x;
   }
+  // before the selections below reorder them
+  const newest = recent[recentCount - 1]!;
+  const still = recentCount >= 4 && recent.every((x) => x === newest) && !repeats(past);
+  const usual = medianInPlace(past);
+  const now = medianInPlace(recent);
+  // most series are where they were: told without a second selection
+  if (now >= low && now <= high && !still && recentCount < 4) return undefined;
+  const apartOf = (list: Float64Array, centre: number): number => {
+    const out = scratchApart.subarray(0, list.length);
+    for (let i = 0; i < list.length; i++) out[i] = Math.abs(list[i]! - centre);
+    return 1.4826 * medianInPlace(out);
+  };
+  const apart = apartOf(past, usual);
   // a range seen before is usual even where most values are equal
   const scale = Math.max(apart, (high - low) / 8, 0.005 * Math.abs(usual), 1e-300);
   const deviations = (now - usual) / scale;
   const outside = now > high ? (now - high) / scale : now < low ? (low - now) / scale : 0;
-  const spreadNow = recent.length >= 4 ? 1.4826 * middle(recent.map((x) => Math.abs(x - now))) : Number.NaN;
+  const spreadNow = recentCount >= 4 && apart > 0 ? apartOf(recent, now) : Number.NaN;
   const noisier = apart > 0 && spreadNow > 6 * apart;
-  const stuck =
-    recent.length >= 4 && apart > 0.01 * Math.abs(usual) && recent.every((x) => x === recent[0]) && !repeats(past);
+  const stuck = still && apart > 0.01 * Math.abs(usual);
   const distance = Math.abs(deviations) * (outside > 0 ? 1 : 0.4) + outside;
   const strength = Math.max(distance, noisier ? Math.min(8, (3 * spreadNow) / (6 * apart)) : 0, stuck ? 3 : 0);
   const kind =
@@ -150,7 +169,7 @@ export function judge(s: SeriesColumns, atMs: number): UnusualSeries | undefined
 }
 
 /** Whether equal neighbours are common in the past: then standing still is nothing new. */
-function repeats(x: readonly number[]): boolean {
+function repeats(x: ArrayLike<number>): boolean {
   let equal = 0;
   for (let i = 1; i < x.length; i++) if (x[i] === x[i - 1]) equal++;
   return equal > 0.1 * x.length;
@@ -205,7 +224,30 @@ function recentLevel(s: SeriesColumns, centreMs: number): number | undefined {
 }
 
 function middle(x: readonly number[]): number {
-  const s = Float64Array.from(x).sort();
-  const m = s.length >> 1;
-  return s.length % 2 ? s[m]! : s[m - 1]! / 2 + s[m]! / 2;
+  return medianInPlace(Float64Array.from(x));
+}
+
+/** The median by selection (Hoare, 1961); reorders its input. The lower of both middles for an even number. */
+function medianInPlace(x: Float64Array): number {
+  const k = (x.length - 1) >> 1;
+  let low = 0;
+  let high = x.length - 1;
+  while (low < high) {
+    const pivot = x[(low + high) >> 1]!;
+    let i = low;
+    let j = high;
+    while (i <= j) {
+      while (x[i]! < pivot) i++;
+      while (x[j]! > pivot) j--;
+      if (i <= j) {
+        const swap = x[i]!;
+        x[i++] = x[j]!;
+        x[j--] = swap;
+      }
+    }
+    if (k <= j) high = j;
+    else if (k >= i) low = i;
+    else break;
+  }
+  return x[k]!;
 }
