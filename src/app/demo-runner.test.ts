@@ -11,7 +11,7 @@ import { eventRoutes } from '../http/vigie/events.ts';
 import { RemoteWrite1Decoder } from '../ingest/remote-write/decode-v1.ts';
 import { RemoteWrite2Decoder } from '../ingest/remote-write/decode-v2.ts';
 import { SnappyDecoder } from '../ingest/snappy.ts';
-import { silentLogger } from '../lib/logger.ts';
+import { type Logger, silentLogger } from '../lib/logger.ts';
 import { SelfMetrics } from '../lib/self-metrics.ts';
 import { type TenantId, tenantId } from '../model/tenant.ts';
 import { compileMatcher } from '../regex/matcher.ts';
@@ -94,6 +94,11 @@ async function world() {
     return { status: answer.status ?? 200, text };
   };
   const removed: string[] = [];
+  const warned: string[] = [];
+  const logger: Logger = {
+    ...silentLogger,
+    warn: (message, f) => void warned.push(`${message}: ${String(f?.['problem'])}`),
+  };
   const runner = (pastMs: number): DemoRunner =>
     new DemoRunner({
       request,
@@ -101,7 +106,7 @@ async function world() {
       keys,
       documents,
       clock,
-      logger: silentLogger,
+      logger,
       retentionMs: 0,
       seed: 'runner-test',
       pastMs,
@@ -119,6 +124,7 @@ async function world() {
     documents,
     seen,
     removed,
+    warned,
     runner,
     fail: (n: number) => void (failures = n),
     times: async (id: string, name = 'demo_info'): Promise<number[]> => {
@@ -227,13 +233,14 @@ describe('DemoRunner', () => {
 
   it('waits for a server that does not answer yet', { timeout: 30_000 }, async () => {
     await using w = await world();
-    w.fail(4);
+    w.fail(6);
     const runner = w.runner(HOUR_MS);
     running.push(runner);
     await runner.start();
-    for (let i = 0; i < 8; i++) await w.clock.advance(10_000);
+    for (let i = 0; i < 15; i++) await w.clock.advance(10_000);
     await until(w.clock, () => runner.progress() === 1);
     expect((await w.times('dj-kolibri')).length).toBeGreaterThan(200);
+    expect(w.warned).toEqual(['the demonstration waits and tries again: 503: starting']);
   });
 
   it('leaves a tenant of the same name alone that is somebody’s own', async () => {

@@ -30,6 +30,7 @@ const REST_PER_WORK = 1;
 /** Sends that fail are tried again after this long, growing to the second figure. */
 const RETRY_MS = 1_000;
 const RETRY_MS_MAX = 30_000;
+const WARN_EVERY_TRIES = 5;
 /** Samples are looked for at this distance: Prometheus' look-back, so none falls between two looks. */
 const LOOK_STEP_MS = 300_000;
 /** Retention below the whole past: this much is left to the store's own clock. */
@@ -313,7 +314,7 @@ export class DemoRunner {
     signal: AbortSignal,
   ): Promise<string> {
     const { clock, logger, request } = this.#ports;
-    for (let pauseMs = RETRY_MS; ; pauseMs = Math.min(RETRY_MS_MAX, pauseMs * 2)) {
+    for (let tries = 1, pauseMs = RETRY_MS; ; tries++, pauseMs = Math.min(RETRY_MS_MAX, pauseMs * 2)) {
       let problem: string;
       try {
         const { status, text } = await request({
@@ -334,7 +335,9 @@ export class DemoRunner {
         signal.throwIfAborted();
         problem = messageOf(error);
       }
-      logger.debug('the demonstration waits', { tenant: tenant.id, path, problem });
+      const told = { tenant: tenant.id, path: path.split('?')[0], problem };
+      if (tries % WARN_EVERY_TRIES === 0) logger.warn('the demonstration waits and tries again', told);
+      else logger.debug('the demonstration waits', told);
       await sleep(clock, pauseMs, signal);
     }
   }
