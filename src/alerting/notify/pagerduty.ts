@@ -28,8 +28,8 @@ export const pagerduty: Channel = {
   check(config) {
     config['source'] ??= config['client'];
     config['details'] = {
-      firing: '{{ template "pagerduty.default.instances" .Alerts.Firing }}',
-      resolved: '{{ template "pagerduty.default.instances" .Alerts.Resolved }}',
+      firing: '{{ .Alerts.Firing | toJson }}',
+      resolved: '{{ .Alerts.Resolved | toJson }}',
       num_firing: '{{ .Alerts.Firing | len }}',
       num_resolved: '{{ .Alerts.Resolved | len }}',
       ...((config['details'] as object | undefined) ?? {}),

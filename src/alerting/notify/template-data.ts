@@ -49,7 +49,8 @@ export function templateData(
   const sorted = [...alerts].sort(compareAlerts);
   const firing = sorted.some((a) => !isResolved(a, options.nowMs));
   return {
-    receiver: options.receiver,
+    // quoted as for an expression: that is what receivers have always been sent
+    receiver: options.receiver.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&'),
     status: firing ? 'firing' : 'resolved',
     alerts: sorted.map((a) => {
       const resolved = isResolved(a, options.nowMs);
