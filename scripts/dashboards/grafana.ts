@@ -1,6 +1,16 @@
 /** The six main dashboards. A panel whose engine is not there yet is a text that says so. */
 import { type DashboardSpec, falling, graph, INSTANCE, note, rising, row, SCOPE, stat, table } from './kit.ts';
-import { CPU_BUSY, DISK_USED, ERROR_RATIO, LATENCY, MEMORY_USED, NETWORK, REQUESTS } from './prometheus.ts';
+import {
+  CPU_BUSY,
+  DISK_BUSY,
+  DISK_IO,
+  DISK_USED,
+  ERROR_RATIO,
+  LATENCY,
+  MEMORY_USED,
+  NETWORK,
+  REQUESTS,
+} from './prometheus.ts';
 
 const FIRING = 'ALERTS{alertstate="firing", severity!="none"}';
 const rate = (metric: string, more = ''): string => `rate(${metric}{${SCOPE}${more && `, ${more}`}}[$interval])`;
@@ -129,6 +139,12 @@ export const MAIN_DASHBOARDS: readonly DashboardSpec[] = [
         max: 1,
       }),
       graph('Network', NETWORK, { unit: 'Bps' }),
+      graph('Disk input and output', DISK_IO, { unit: 'Bps' }),
+      graph('Disks busy', [{ expr: DISK_BUSY, legend: '{{instance}} {{device}}' }], {
+        unit: 'percentunit',
+        min: 0,
+        max: 1,
+      }),
       row('Databases'),
       graph(
         'Connections in use',
@@ -164,6 +180,24 @@ export const MAIN_DASHBOARDS: readonly DashboardSpec[] = [
         unit: 's',
         min: 0,
       }),
+      graph(
+        'Longest transaction',
+        [
+          {
+            expr: `max by (instance, datname) (pg_stat_activity_max_tx_duration{${INSTANCE}, state!="idle"})`,
+            legend: '{{instance}} {{datname}}',
+          },
+        ],
+        { unit: 's', min: 0, thresholds: rising(60, 600) },
+      ),
+      graph(
+        'Locks',
+        [{ expr: `sum by (instance, datname) (pg_locks_count{${INSTANCE}})`, legend: '{{instance}} {{datname}}' }],
+        {
+          unit: 'short',
+          min: 0,
+        },
+      ),
       row('Queues and workers'),
       graph('Waiting', [{ expr: `sum by (queue) (queue_depth{${SCOPE}})`, legend: '{{queue}}' }], {
         unit: 'short',
@@ -379,10 +413,33 @@ export const MAIN_DASHBOARDS: readonly DashboardSpec[] = [
         ],
         { unit: 'currencyEUR', decimals: 5, min: 0, thresholds: rising(0.0008, 0.001) },
       ),
-      note(
-        'Not measured yet',
-        'Resource efficiency needs requested and used resources by workload, and time to resolution needs incidents as series; neither is there yet. KPI forecasts are on the forecast page of the console.',
-        { width: 24, height: 4 },
+      row('Efficiency and outlook'),
+      graph(
+        'Resource efficiency (target 85 %)',
+        [{ expr: 'namespace:resource_efficiency:ratio1d', legend: '{{namespace}}' }],
+        {
+          unit: 'percentunit',
+          min: 0,
+          max: 1,
+          thresholds: falling(0.5, 0.85),
+          description: 'Cost-weighted use of what was requested, by namespace; needs the Kubernetes pack.',
+        },
+      ),
+      graph(
+        'Revenue of a day in seven days, by the trend of the last fourteen',
+        [
+          { expr: 'sum(tenant:revenue_euros:increase1d{tenant_id=~"$tenant"})', legend: 'now' },
+          {
+            expr: 'clamp_min(sum(predict_linear(tenant:revenue_euros:increase1d{tenant_id=~"$tenant"}[14d], 604800)), 0)',
+            legend: 'in seven days',
+          },
+        ],
+        {
+          unit: 'currencyEUR',
+          min: 0,
+          description:
+            'A straight line: it knows no season. Forecasts with intervals are on the forecast page of the console.',
+        },
       ),
     ],
   },

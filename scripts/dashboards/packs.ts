@@ -552,6 +552,7 @@ export const PACK_DASHBOARDS: readonly DashboardSpec[] = [
     graph('DNS', [q(i('probe_dns_lookup_time_seconds'), '{{instance}}')], { unit: 's', min: 0 }),
   ]),
   board('queues', 'Queues and workers', 'Depth, age, throughput and failures.', TENANT, 'queue_depth', [
+    graph('Consumers', [q(`sum by (queue) (${t('queue_consumers')})`, '{{queue}}')], { unit: 'short', min: 0 }),
     graph('Waiting', [q(`sum by (queue) (${t('queue_depth')})`, '{{queue}}')], { unit: 'short', min: 0 }),
     graph('Age of the oldest', [q(`max by (queue) (${t('queue_oldest_message_age_seconds')})`, '{{queue}}')], {
       unit: 's',

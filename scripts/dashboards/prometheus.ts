@@ -17,6 +17,15 @@ export const NETWORK = [
     legend: '{{instance}} out',
   },
 ];
+const DISK = `${INSTANCE}, device!~"loop.*|ram.*|dm-.*"`;
+export const DISK_IO = [
+  { expr: `sum by (instance) (rate(node_disk_read_bytes_total{${DISK}}[$interval]))`, legend: '{{instance}} read' },
+  {
+    expr: `sum by (instance) (rate(node_disk_written_bytes_total{${DISK}}[$interval]))`,
+    legend: '{{instance}} written',
+  },
+];
+export const DISK_BUSY = `rate(node_disk_io_time_seconds_total{${DISK}}[$interval])`;
 const REQUESTS = (by: string): string => `sum by (${by}) (rate(http_requests_total{${SERVICE}}[$interval]))`;
 /** Failed share by label; zero, not nothing, where no request has failed yet. */
 export const ERROR_RATIO = (by: string): string =>
@@ -54,6 +63,22 @@ export const PROMETHEUS_DASHBOARDS: readonly DashboardSpec[] = [
       ),
       graph('Memory in use', [{ expr: MEMORY_USED, legend: '{{instance}}' }], { unit: 'percentunit', min: 0, max: 1 }),
       graph('Network', NETWORK, { unit: 'Bps' }),
+      graph(
+        'Network errors',
+        [
+          {
+            expr: `rate(node_network_receive_errs_total{${NIC}}[$interval]) + rate(node_network_transmit_errs_total{${NIC}}[$interval])`,
+            legend: '{{instance}} {{device}}',
+          },
+        ],
+        { unit: 'ops', min: 0 },
+      ),
+      graph('Disk input and output', DISK_IO, { unit: 'Bps' }),
+      graph('Disks busy', [{ expr: DISK_BUSY, legend: '{{instance}} {{device}}' }], {
+        unit: 'percentunit',
+        min: 0,
+        max: 1,
+      }),
       row('File systems'),
       graph('File systems in use', [{ expr: DISK_USED, legend: '{{instance}} {{mountpoint}}' }], {
         unit: 'percentunit',

@@ -10,7 +10,7 @@ import { findPeer, peerMissing, temporaryFolder } from '../support/peers.ts';
 const TEMPLATES = path.resolve(import.meta.dirname, '../../templates');
 
 describe.skipIf(peerMissing('promtool'))('the catalogue and promtool', () => {
-  it('agree on every rule and every unit test, and every alert says what people need', () => {
+  it('agree on every rule and every unit test, and every alert says what people need', { timeout: 180_000 }, () => {
     const promtool = findPeer('promtool')!;
     const { packs } = loadCatalogue(TEMPLATES, packNames(TEMPLATES));
     using folder = temporaryFolder();
