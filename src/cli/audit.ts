@@ -84,7 +84,8 @@ async function verifyOffline(
     uid: process.getuid?.(),
     whenLocked: 'Ask the running server instead: leave --offline out.',
   });
-  return offline.auditLog.verify(tenantId(flags.tenant ?? options.tenant));
+  // awaited here: the store closes when this function ends
+  return await offline.auditLog.verify(tenantId(flags.tenant ?? options.tenant));
 }
 
 /** Pages from newest to oldest; each asks for what lies before the last entry of the one before. */
