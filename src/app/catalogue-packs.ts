@@ -21,6 +21,8 @@ interface Rendered {
   readonly catalogue: Catalogue;
   readonly rules: readonly SourceFile[];
   readonly dashboards: readonly CatalogueDashboard[];
+  /** Path in the catalogue -> parsed file. */
+  readonly detectors: ReadonlyMap<string, unknown>;
 }
 
 export class CataloguePacks {
@@ -43,11 +45,17 @@ export class CataloguePacks {
     const { packs, catalogue, tenant: ownTenant } = this.#i.options();
     const settings = catalogue.tenants[tenant];
     if (settings) return settings.packs ?? packNames(templatesFolder());
-    return tenant === ownTenant || tenant === this.#i.hostTenant ? packs : [];
+    if (tenant !== ownTenant && tenant !== this.#i.hostTenant) return [];
+    const { predictive, machine_learning } = this.#i.options().intelligent_alerts;
+    return (predictive || machine_learning) && !packs.includes('intelligence') ? [...packs, 'intelligence'] : packs;
   }
 
   rules(tenant: TenantId): readonly SourceFile[] {
     return this.#of(tenant, this.packs(tenant)).rules;
+  }
+
+  detectors(tenant: TenantId): ReadonlyMap<string, unknown> {
+    return this.#of(tenant, this.packs(tenant)).detectors;
   }
 
   /** Dashboards cost nothing until somebody looks: every tenant has those of the default packs at least. */
@@ -67,6 +75,7 @@ export class CataloguePacks {
         this.#i.logger.error('a pack of the catalogue does not load and is left out', { ...p });
       found = {
         catalogue,
+        detectors: new Map(catalogue.packs.flatMap((pack) => [...pack.detectors])),
         rules: catalogue.packs.flatMap((pack) =>
           [...pack.rules].map(
             ([file, rules]): SourceFile => ({

@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { messageOf, VigieError } from '../lib/errors.ts';
 
 /** Version this program writes per store; a folder with a higher one is refused. */
-export const STORE_FORMATS = { folder: 1, metrics: 1, documents: 1, alerting: 1, audit: 1 } as const;
+export const STORE_FORMATS = { folder: 1, metrics: 1, documents: 1, alerting: 1, audit: 1, detectors: 1 } as const;
 
 export interface DataFolder {
   readonly path: string;

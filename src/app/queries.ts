@@ -4,6 +4,7 @@ import { type PrometheusQueryPorts, viewMatchers } from '../http/prometheus/quer
 import type { Clock } from '../lib/clock.ts';
 import { VigieError } from '../lib/errors.ts';
 import { Labels } from '../model/labels.ts';
+import type { SeriesColumns } from '../model/sample.ts';
 import type { TenantId } from '../model/tenant.ts';
 import { injectMatchers } from '../promql/ast.ts';
 import type { QueryLimits } from '../promql/context.ts';
@@ -72,6 +73,23 @@ export class Queries {
       }),
     );
     return asVector(value, expr);
+  }
+
+  /** A range query of a tenant, for features of this process. */
+  async matrix(
+    tenant: TenantId,
+    expr: string,
+    range: { readonly startMs: number; readonly endMs: number; readonly stepMs: number },
+    signal?: AbortSignal,
+  ): Promise<readonly SeriesColumns[]> {
+    const { value } = await this.gate.run(tenant, signal, () =>
+      this.engine.range(this.reader(tenant), expr, range, {
+        limits: this.limits(tenant),
+        text: expr,
+        ...(signal ? { signal } : {}),
+      }),
+    );
+    return value.type === 'matrix' ? value.series : [];
   }
 
   /** A live query of a viewer, inside the viewer's view. */

@@ -26,6 +26,7 @@ import { dashboardRoutes } from '../http/vigie/dashboards.ts';
 import { demoRoutes } from '../http/vigie/demo.ts';
 import { eventRoutes } from '../http/vigie/events.ts';
 import { insightRoutes } from '../http/vigie/insight.ts';
+import { intelligenceRoutes } from '../http/vigie/intelligence.ts';
 import { liveRoutes } from '../http/vigie/live.ts';
 import { operationsRoutes } from '../http/vigie/operations.ts';
 import { overviewRoutes } from '../http/vigie/overview.ts';
@@ -60,6 +61,7 @@ import type { TenantDirectory } from '../tenancy/tenant-directory.ts';
 import type { CataloguePacks } from './catalogue-packs.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { DemoRunner } from './demo-runner.ts';
+import type { Detectors } from './detectors.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Overview } from './overview.ts';
 import type { Queries } from './queries.ts';
@@ -97,6 +99,7 @@ export interface RouteParts {
   readonly routing: Routing;
   readonly rules: RuleService;
   readonly alertHistory: AlertHistory;
+  readonly detectors: Detectors;
   readonly demo: DemoRunner;
   readonly live: EventLog;
   readonly liveQueries: QuerySubscriptions<RequestContext>;
@@ -270,6 +273,7 @@ export function routeTable(p: RouteParts): {
       config: configPorts,
       history: (context, filter) => p.alertHistory.list(context.tenant, filter),
     }),
+    ...intelligenceRoutes({ intelligence: p.detectors.service, audit: p.audit }),
     ...demoRoutes({
       state: () => p.demo.state(),
       enable: () => p.demo.start(),

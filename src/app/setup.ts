@@ -40,6 +40,7 @@ import { CataloguePacks } from './catalogue-packs.ts';
 import type { Cleanups } from './cleanups.ts';
 import { openDataFolder } from './data-folder.ts';
 import { DemoRunner } from './demo-runner.ts';
+import { Detectors } from './detectors.ts';
 import { loopbackRequest } from './loopback-request.ts';
 import type { ResolvedOptions } from './options.ts';
 import { Overview } from './overview.ts';
@@ -78,6 +79,8 @@ const ACTIVE = new Set([
   'tenant_isolation.enabled',
   'tenant_isolation.namespace_separation',
   'tenant_isolation.resource_quotas',
+  'intelligent_alerts.predictive',
+  'intelligent_alerts.machine_learning',
 ]);
 
 export async function setup(input: SetupInput): Promise<Running> {
@@ -234,6 +237,18 @@ export async function setup(input: SetupInput): Promise<Running> {
     isDemo: (tenant) => directory.get(tenant)?.demo ?? false,
     logger,
   });
+  const detectors = new Detectors({
+    folder: folder.store('detectors'),
+    options: () => resolved.options,
+    queries,
+    writer: (tenant) => telemetry.writer(tenant),
+    documents,
+    directory,
+    packs,
+    clock,
+    logger,
+    cleanups,
+  });
   const configs = new TenantConfigs({
     documents,
     clock,
@@ -253,6 +268,7 @@ export async function setup(input: SetupInput): Promise<Running> {
       await routing.apply(tenant, config);
       await rules.configure(tenant, config.rules);
       await telemetry.applyTenant(tenant, config.scrape);
+      await detectors.apply(tenant);
     },
   });
   // the operator's own files must be right at a start; a tenant's may not stop the others
@@ -319,6 +335,7 @@ export async function setup(input: SetupInput): Promise<Running> {
     rules,
     routing,
     telemetry,
+    detectors: detectors.service,
     keys,
     accounts,
     forget: [
@@ -446,6 +463,7 @@ export async function setup(input: SetupInput): Promise<Running> {
     routing,
     rules,
     alertHistory,
+    detectors,
     demo,
     live,
     liveQueries,

@@ -20,6 +20,7 @@ export interface TenantRemovalInput {
   readonly rules: RuleService;
   readonly routing: Routing;
   readonly telemetry: Telemetry;
+  readonly detectors: { forget(tenant: TenantId): Promise<void> };
   readonly keys: ApiKeys;
   readonly accounts: Accounts;
   /** Copies in memory. */
@@ -39,6 +40,7 @@ export class TenantRemoval {
     const i = this.#i;
     await i.directory.markDeleting(tenant);
     await i.rules.remove(tenant);
+    await i.detectors.forget(tenant);
     await i.telemetry.removeTenant(tenant);
     await i.routing.remove(tenant);
     await i.store.deleteTenant(tenant);

@@ -78,6 +78,7 @@ beforeAll(async () => {
     options: resolve().options,
     clock: systemClock,
     pid: process.pid,
+    uid: undefined,
     whenLocked: '',
   });
   platformKey = await offline.keys.bootstrap('test');

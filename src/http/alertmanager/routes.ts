@@ -26,6 +26,8 @@ export interface AlertmanagerPorts {
   readonly version: string;
   readonly startedAtMs: number;
   readonly now: () => number;
+  /** Told of alerts that clients posted and alerting took. */
+  readonly onPosted?: (tenant: TenantId, alerts: readonly PostableAlert[]) => void;
 }
 
 export function alertmanagerRoutes(ports: AlertmanagerPorts): Route[] {
@@ -49,7 +51,13 @@ export function alertmanagerRoutes(ports: AlertmanagerPorts): Route[] {
       json: [...alerting.config.receivers.keys()].map((name) => ({ labels: { name }, name })),
     })),
     route('GET', '/alerts', VIEWER, (request, alerting) => listAlerts(request, alerting)),
-    route('POST', '/alerts', INGEST, postAlerts, ALERTS_BYTES_MAX),
+    route(
+      'POST',
+      '/alerts',
+      INGEST,
+      (request, alerting) => postAlerts(request, alerting, ports.onPosted),
+      ALERTS_BYTES_MAX,
+    ),
     route('GET', '/alerts/groups', VIEWER, (request, alerting) => listGroups(request, alerting, ports.now())),
     route('GET', '/silences', VIEWER, (request, alerting) => listSilences(request, alerting, ports.now())),
     route('POST', '/silences', RESPONDER, postSilence),
@@ -212,7 +220,11 @@ function labelsOf(value: unknown, where: string): Labels {
   return Labels.from(value as Record<string, string>);
 }
 
-async function postAlerts(request: HttpRequest, alerting: TenantAlerting): Promise<HttpAnswer> {
+async function postAlerts(
+  request: HttpRequest,
+  alerting: TenantAlerting,
+  onPosted: AlertmanagerPorts['onPosted'],
+): Promise<HttpAnswer> {
   const body = readJson(request);
   if (!Array.isArray(body)) throw new VigieError('bad_data', 'parsing alerts body failed: expected a list');
   if (body.length > ALERTS_PER_POST_MAX)
@@ -231,6 +243,7 @@ async function postAlerts(request: HttpRequest, alerting: TenantAlerting): Promi
     };
   });
   const { problems } = await alerting.accept(alerts);
+  onPosted?.(request.context.tenant, alerts);
   if (problems.length > 0) throw new VigieError('bad_data', problems.slice(0, 20).join('; '));
   return { status: 200 };
 }
