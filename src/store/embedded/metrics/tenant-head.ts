@@ -33,6 +33,7 @@ export class TenantHead {
   readonly #blockMs: number;
   readonly #raw: RawPages;
   readonly #slot: Slot;
+  readonly #widened: Slot;
   #rawBytes = 0;
   samplesTotal = 0;
   minTimeMs = Number.POSITIVE_INFINITY;
@@ -55,6 +56,7 @@ export class TenantHead {
     this.#blockMs = blockMs;
     this.#raw = raw;
     this.#slot = raw.emptySlot();
+    this.#widened = raw.emptySlot();
   }
 
   get memoryBytes(): number {
@@ -309,8 +311,8 @@ export class TenantHead {
   bitsAt: (ref: number, t: number) => readonly [low: number, high: number] | undefined = () => undefined;
 
   #widen(ref: number, n: number): void {
-    const from = this.#raw.emptySlot();
-    const to = this.#raw.emptySlot();
+    const from = this.#slot;
+    const to = this.#widened;
     const old = this.#class[ref]!;
     const slot = this.#raw.take(old + 1);
     this.#raw.locate(old, this.#slots[ref]!, from);
