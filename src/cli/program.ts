@@ -16,6 +16,8 @@ const COMMANDS: readonly (readonly [string, () => Promise<AddCommand>])[] = [
   ['tenant', async () => (await import('./tenant.ts')).addTenant],
   ['alert', async () => (await import('./alert.ts')).addAlert],
   ['silence', async () => (await import('./silence.ts')).addSilence],
+  ['incident', async () => (await import('./incident.ts')).addIncident],
+  ['rehearse', async () => (await import('./rehearse.ts')).addRehearse],
   ['test-routes', async () => (await import('./test-routes.ts')).addTestRoutes],
   ['test-rules', async () => (await import('./test-rules.ts')).addTestRules],
   ['backtest', async () => (await import('./backtest.ts')).addBacktest],
