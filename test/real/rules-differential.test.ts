@@ -259,7 +259,8 @@ scrape_configs: [{ job_name: feed, static_configs: [{ targets: ["127.0.0.1:${tar
     ]) {
       const theirs = ordered(withoutTimes(await get(url, p)));
       const ours = ordered(withoutTimes(await get(api.url, p)));
-      // 2.42 knows neither the key keepFiringFor on rules nor limits in pages
+      // 2.42 knows no filter by rule name and keeps groups that a filter emptied
+      if (suite !== 'sid' && p.includes('?')) continue;
       if (suite === 'sid') expect(JSON.stringify(ours), p).toBe(JSON.stringify(theirs));
       else expect(ours, p).toMatchObject(theirs as object);
     }
