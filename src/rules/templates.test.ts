@@ -59,7 +59,9 @@ describe('expand', () => {
     ['{{ query "x" }}', 'error calling query: queries are not available here'],
     ['{{ range 100000000 }}{{ end }}', 'more than 500000 steps'],
   ])('puts the fault of %s into the text', (text, wanted) => {
-    const got = make().expand(text, data);
+    const told: string[] = [];
+    const got = make({ onError: (message) => told.push(message) }).expand(text, data);
+    expect(got).toBe(`<error expanding template: ${told.join()}>`);
     expect(got).toContain('<error expanding template: ');
     expect(got).toContain(wanted);
   });

@@ -54,6 +54,8 @@ export interface RuleTemplatePorts {
   readonly query?: (expr: string, timeMs: number) => Promise<readonly TemplateSample[]> | readonly TemplateSample[];
   readonly externalUrl: string;
   readonly externalLabels: Labels;
+  /** Told of each expansion that failed, for the log; the text carries the same words. */
+  readonly onError?: (message: string) => void;
 }
 
 export interface RuleTemplateData {
@@ -124,11 +126,11 @@ export function createRuleTemplates(ports: RuleTemplatePorts): RuleTemplates {
       try {
         return run(text, data, answers);
       } catch (error) {
-        if (!(error instanceof PendingQuery)) return failed(error, data);
+        if (!(error instanceof PendingQuery)) return failed(error, data, ports);
         pending = error;
       }
     }
-    return failed(new TemplateError(`more than ${QUERIES_MAX} queries`, true), data);
+    return failed(new TemplateError(`more than ${QUERIES_MAX} queries`, true), data, ports);
   };
 
   return {
@@ -146,7 +148,7 @@ export function createRuleTemplates(ports: RuleTemplatePorts): RuleTemplates {
       try {
         return run(text, data, new Map());
       } catch (error) {
-        return error instanceof PendingQuery ? afterQueries(text, data, error) : failed(error, data);
+        return error instanceof PendingQuery ? afterQueries(text, data, error) : failed(error, data, ports);
       }
     },
   };
@@ -177,10 +179,12 @@ async function ask(ports: RuleTemplatePorts, expr: string, timeMs: number): Prom
 }
 
 /** Template faults only: anything else is a fault of ours and must be seen. */
-function failed(error: unknown, data: RuleTemplateData): string {
+function failed(error: unknown, data: RuleTemplateData, ports: RuleTemplatePorts): string {
   if (!(error instanceof TemplateError)) throw error;
   const doing = / executing "/.test(error.message) ? 'executing' : 'parsing';
-  return `<error expanding template: error ${doing} template __alert_${data.name ?? ''}: ${error.message}>`;
+  const message = `error ${doing} template __alert_${data.name ?? ''}: ${error.message}`;
+  ports.onError?.(message);
+  return `<error expanding template: ${message}>`;
 }
 
 function samplesValue(samples: readonly TemplateSample[]): GoSlice {
