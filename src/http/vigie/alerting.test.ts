@@ -246,7 +246,8 @@ describe('previews', () => {
   });
 
   it('expands a template over made-up or present alerts', async () => {
-    const expand = (body: unknown) => post<TemplatePreviewAnswer>('/templates/preview', body, 'a', 'viewer');
+    const expand = (body: unknown) => post<TemplatePreviewAnswer>('/templates/preview', body);
+    expect((await post('/templates/preview', { template: 'x' }, 'a', 'responder')).status).toBe(403);
     expect((await expand({ template: 'plain words' })).json).toEqual({ text: 'plain words' });
     expect((await expand({ template: 'x', alerts: [{ labels: { a: 'b' }, status: 'resolved' }] })).json.text).toBe('x');
     expect((await expand({ template: 'x', kind: 'markdown' })).status).toBe(400);

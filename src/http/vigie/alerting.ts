@@ -178,7 +178,8 @@ export function alertingRoutes(ports: AlertingRoutePorts): Route[] {
     route(
       'POST',
       '/templates/preview',
-      VIEWER,
+      // running a template costs as much as a notification: for those who write them
+      EDITOR,
       'A template as a notification would expand it',
       (request, alerting) => previewTemplate(request, alerting, ports),
       templatePreviewInput,
