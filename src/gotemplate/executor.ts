@@ -1,7 +1,7 @@
 /**
  * Runs parsed templates: Go's text/template rules for dot, variables, fields, methods, functions and control flow, with
  * errors worded and placed as Go does. Bounded in steps, output and depth, because users write templates. Not here:
- * escaping for HTML, which html/ adds to the trees before they run.
+ * escaping for HTML, which html/ adds to the trees before they run. One long class: its parts call each other in rings.
  */
 import {
   type Branch,

@@ -89,7 +89,8 @@ class Lexer {
         continue;
       }
       this.#push('open', '{{', open);
-      this.#at = trimsLeft ? open + 3 : open + 2;
+      // the marker's space belongs to it: `{{- -}}` holds a minus
+      this.#at = afterMark;
       this.#spaced = false;
       const outcome = this.#action();
       if (outcome === 'error') return this.#tokens;
@@ -189,7 +190,9 @@ class Lexer {
         // 1+2i: a complex number, or nothing
         const rest = NUMBER.exec(s.slice(start + text.length, start + text.length + 400))![0];
         const whole = text + (rest || sign);
-        if (!whole.endsWith('i')) return `bad number syntax: ${JSON.stringify(whole)}`;
+        const after = s.codePointAt(start + whole.length);
+        const more = after !== undefined && WORD.test(String.fromCodePoint(after)) ? String.fromCodePoint(after) : '';
+        if (more || !whole.endsWith('i')) return `bad number syntax: ${JSON.stringify(whole + more)}`;
         return take('number', whole.length);
       }
       return take('number', text.length);
