@@ -13,7 +13,7 @@ import { histogramWindow } from './histogram-range.ts';
 import { infoJoin } from './info.ts';
 import { DATE_FUNCTIONS, HISTOGRAM_MAPPERS, MAPPERS, naturalCompare } from './instant-functions.ts';
 import { findResets, KEEPS_NAME, RANGE_KERNELS, type Window } from './range-functions.ts';
-import { instantRows, type RangeInput, rangeInput } from './select.ts';
+import { instantRows, type RangeInput, rangeInput, sampleWeight } from './select.ts';
 
 export interface Evaluator {
   vector(c: Context, e: Expr): readonly Row[];
@@ -219,6 +219,11 @@ function overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistogra
         continue;
       }
       if (hi === lo) continue;
+      if (c.read) {
+        const weight = s.histograms ? sampleWeight(s, lo, hi) : hi - lo;
+        if (steady) for (let k = 0; k < c.n; k++) c.read[k]! += weight;
+        else c.read[i]! += weight;
+      }
       if (p1) {
         w.p1 = p1[i]!;
       }

@@ -20,6 +20,8 @@ const DOCUMENTED: Readonly<Record<ValueType, string>> = {
   none: 'none',
 };
 
+export const NO_MATCHER = 'vector selector must contain at least one non-empty matcher';
+
 /** The type of value an expression yields. */
 export function typeOf(e: Expr): ValueType {
   switch (e.kind) {
@@ -140,7 +142,7 @@ export function check(text: string, root: Expr, options: ParseOptions): void {
         if (COMPARISONS.has(e.op) && !e.bool && l === 'scalar' && r === 'scalar')
           fail(at, 'comparisons between scalars must use BOOL modifier');
         if (SET_OPERATORS.has(e.op) && m && m.card !== 'many-to-many')
-          fail(at, `no grouping allowed for ${JSON.stringify(e.op)} operation`);
+          fail(e, `no grouping allowed for ${JSON.stringify(e.op)} operation`);
         if (m?.on)
           for (const label of m.labels)
             if (m.include.includes(label))
@@ -156,7 +158,7 @@ export function check(text: string, root: Expr, options: ParseOptions): void {
           )
             fail(at, 'vector matching only allowed between instant vectors');
           if (SET_OPERATORS.has(e.op))
-            fail(at, `set operator ${JSON.stringify(e.op)} not allowed in binary scalar expression`);
+            fail(e, `set operator ${JSON.stringify(e.op)} not allowed in binary scalar expression`);
         }
         if ((m?.fillLeft !== undefined || m?.fillRight !== undefined) && !on('promql-binop-fill-modifiers'))
           fail(
@@ -192,7 +194,7 @@ export function check(text: string, root: Expr, options: ParseOptions): void {
         some ||= m.op === '=~' ? !matchesEmpty : matchesEmpty;
       } else some ||= m.value !== '' && m.value !== '.*';
     }
-    if (!some) fail(s, 'vector selector must contain at least one non-empty matcher');
+    if (!some) fail(s, NO_MATCHER);
   };
   go(root);
 }

@@ -130,6 +130,8 @@ export interface Context extends Shared {
   readonly n: number;
   /** End of the range asked for; the last step may lie before it, and subqueries run up to here. */
   readonly endMs: number;
+  /** Samples read per step, for `stats`; absent within subqueries, whose samples are counted where they are used. */
+  readonly read?: Float64Array;
 }
 
 /** Milliseconds of a duration in this query. Throws `execution` when it cannot be had. */

@@ -27,7 +27,7 @@ import { parse } from './parse.ts';
 import { populate } from './populate.ts';
 import { print } from './print.ts';
 import type { CompileRegex } from './regex-port.ts';
-import { instantRows, rangeInput, toColumns } from './select.ts';
+import { instantRows, rangeInput, sampleWeight, toColumns } from './select.ts';
 import type { SampleSource } from './source.ts';
 
 export interface EngineOptions {
@@ -66,7 +66,9 @@ export type QueryValue =
   | { readonly type: 'matrix'; readonly series: readonly SeriesColumns[] };
 
 export interface QueryStats {
+  /** Samples that selectors read, over all steps; a native histogram counts by its size. */
   readonly samplesTotal: number;
+  readonly samplesPerStep: Float64Array;
   readonly samplesPeak: number;
   readonly series: number;
   readonly prepareMs: number;
@@ -116,6 +118,7 @@ export class QueryEngine {
         const input = rangeInput(c, p.expr, evaluator.vector);
         const end = (input.atMs ?? timeMs) - input.offsetMs;
         const series = input.series.map((s) => window(s, end - input.rangeMs, end)).filter((s) => s.length > 0);
+        for (const s of series) c.read![0]! += sampleWeight(s, 0, s.length);
         return { type: 'matrix', series: sortSeries(series) };
       }
       const v = evaluate(c, p.expr);
@@ -208,7 +211,14 @@ export class QueryEngine {
     };
     await populate(expr, range.startMs, range.endMs, shared, source, signal);
     const n = range.stepMs > 0 ? Math.floor((range.endMs - range.startMs) / range.stepMs) + 1 : 1;
-    const context: Context = { ...shared, startMs: range.startMs, stepMs: range.stepMs || 1, n, endMs: range.endMs };
+    const context: Context = {
+      ...shared,
+      startMs: range.startMs,
+      stepMs: range.stepMs || 1,
+      n,
+      endMs: range.endMs,
+      read: new Float64Array(n),
+    };
     const text = typeof query === 'string' ? query : (options.text ?? print(expr));
     return { expr, text, context, prepareMs: o.monotonicMs() - began };
   }
@@ -217,11 +227,13 @@ export class QueryEngine {
     const began = this.#options.monotonicMs();
     const value = run();
     const { meter, notes } = p.context;
+    const read = p.context.read!;
     return {
       value,
       ...notes.texts(p.text),
       stats: {
-        samplesTotal: meter.samples,
+        samplesTotal: read.reduce((a, b) => a + b, 0),
+        samplesPerStep: read,
         samplesPeak: meter.peakSamples,
         series: meter.series,
         prepareMs: p.prepareMs,

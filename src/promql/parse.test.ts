@@ -39,7 +39,7 @@ describe('parse', () => {
     ['1==1', '1:2: parse error: comparisons between scalars must use BOOL modifier'],
     ['abs(1)', '1:5: parse error: expected type instant vector in call to function "abs", got scalar'],
     ['{}', '1:1: parse error: vector selector must contain at least one non-empty matcher'],
-    ['', '1:1: parse error: no expression found in input'],
+    ['', 'unknown position: parse error: no expression found in input'],
   ])('refuses %j', (text, message) => {
     expect(() => parse(text)).toThrow(message);
   });

@@ -32,7 +32,10 @@ export function parse(written: string, options: ParseOptions = {}): Expr {
   const text = withoutBareDots(written);
   if (text.length > QUERY_CHARS_MAX)
     throw new VigieError('bad_query', `the query has ${text.length} characters; at most ${QUERY_CHARS_MAX} are read`);
-  if (text.replace(/#[^\n]*/g, '').trim() === '') throw parseError(text, 0, 'no expression found in input');
+  if (text.replace(/#[^\n]*/g, '').trim() === '')
+    throw text.trim() !== ''
+      ? parseError(text, 0, 'no expression found in input')
+      : new VigieError('bad_query', 'unknown position: parse error: no expression found in input');
   const tree = grammar.parse(text);
   let bad: SyntaxNode | undefined;
   tree.iterate({
@@ -185,7 +188,10 @@ class Builder {
         return { kind: 'paren', expr: first(), pos };
       case 'UnaryExpr': {
         const op = this.#of(kids[0]!) as '+' | '-';
-        return { kind: 'unary', op, expr: this.expr(kids[1]!, depth + 1), pos };
+        const operand = this.expr(kids[1]!, depth + 1);
+        // a signed number is a number
+        if (operand.kind === 'number') return { ...operand, value: op === '-' ? -operand.value : operand.value, pos };
+        return { kind: 'unary', op, expr: operand, pos };
       }
       case 'BinaryExpr':
         return this.#binary(kids, pos, depth);
@@ -422,8 +428,12 @@ class Builder {
         left: this.#duration(kids[1]!),
         right: this.#duration(kids[2]!),
       };
-    if (head.name === 'UnaryOp')
-      return { kind: 'unary', op: this.#of(head) as '+' | '-', inner: this.#duration(kids[1]!) };
+    if (head.name === 'UnaryOp') {
+      const inner = this.#duration(kids[1]!);
+      if (inner.kind === 'number')
+        return { kind: 'number', seconds: this.#of(head) === '-' ? -inner.seconds : inner.seconds };
+      return { kind: 'unary', op: this.#of(head) as '+' | '-', inner };
+    }
     if (kids.length === 3)
       return {
         kind: 'binary',

@@ -107,7 +107,7 @@ const suffix = (s: VectorSelector): string => (s.extended ? ` ${s.extended}` : '
 function timing(t: { readonly offset?: DurationNode; readonly at?: AtModifier }): string {
   let out = '';
   if (t.at) out += t.at.kind === 'time' ? ` @ ${(t.at.ms / 1000).toFixed(3)}` : ` @ ${t.at.kind}()`;
-  if (t.offset) out += ` offset ${durationText(t.offset)}`;
+  if (t.offset && !(t.offset.kind === 'number' && t.offset.seconds === 0)) out += ` offset ${durationText(t.offset)}`;
   return out;
 }
 

@@ -1,4 +1,5 @@
 /** Instant selectors (look-back) and the columns that range functions slide over. */
+import type { NativeHistogram } from '../model/histogram.ts';
 import { isStale, type SeriesColumns } from '../model/sample.ts';
 import type { Expr, Pos, Subquery, VectorSelector } from './ast.ts';
 import { FLOAT, HISTOGRAM, newRow, type Row, repeat, withHistograms } from './block.ts';
@@ -12,6 +13,8 @@ export function instantRows(c: Context, s: VectorSelector, timestamps = false): 
   const offset = durationMs(s.offset, c);
   const n = at === undefined ? c.n : 1;
   const out: Row[] = [];
+  // own counts first: with @ they are those of one step, the same for all
+  const read = c.read && (at === undefined ? c.read : new Float64Array(c.n));
   if (s.extended === 'smoothed' && !timestamps) return smoothedRows(c, s, at, offset, n);
   for (const series of c.data.get(s) ?? []) {
     c.meter.tick();
@@ -29,6 +32,7 @@ export function instantRows(c: Context, s: VectorSelector, timestamps = false): 
       if (h) {
         if (h.stale) continue;
         any++;
+        if (read) read[i]! += histogramWeight(h);
         if (timestamps) {
           row.present[i] = FLOAT;
           row.values[i] = ts[k]! / 1000;
@@ -43,13 +47,30 @@ export function instantRows(c: Context, s: VectorSelector, timestamps = false): 
       if (Number.isNaN(v) && isStale(values, k)) continue;
       row.present[i] = FLOAT;
       row.values[i] = timestamps ? ts[k]! / 1000 : v;
+      if (read) read[i]!++;
       any++;
     }
     if (any === 0) continue;
     c.meter.addSamples(any);
     out.push(n === c.n ? row : repeat(row, c.n));
   }
+  if (at !== undefined && read) for (let i = 0; i < c.n; i++) c.read![i]! += read[0]!;
   return out;
+}
+
+/** What a native histogram counts for in statistics: its bytes in Prometheus by those of a float sample. */
+function histogramWeight(h: NativeHistogram): number {
+  const spans = h.positiveSpans.length + h.negativeSpans.length;
+  const buckets = h.positiveBuckets.length + h.negativeBuckets.length;
+  return Math.floor((168 + 8 * (spans + buckets + (h.customValues?.length ?? 0)) + 8) / 16);
+}
+
+/** What the samples [lo, hi) count for. */
+export function sampleWeight(s: SeriesColumns, lo: number, hi: number): number {
+  if (!s.histograms) return hi - lo;
+  let sum = 0;
+  for (let i = lo; i < hi; i++) sum += s.histograms[i] ? histogramWeight(s.histograms[i]!) : 1;
+  return sum;
 }
 
 /** Floats on the line between the samples around each step; histograms have no such line and are left out. */
@@ -109,7 +130,8 @@ function subqueryInput(c: Context, e: Subquery, evaluate: (c: Context, e: Expr) 
   const input = { rangeMs, offsetMs, atMs, pos: e.pos };
   if (n === 0) return { ...input, series: [] };
   c.meter.addSamples(n);
-  const inner: Context = { ...c, startMs, stepMs, n, endMs };
+  const { read: _, ...outer } = c;
+  const inner: Context = { ...outer, startMs, stepMs, n, endMs };
   return { ...input, series: evaluate(inner, e.expr).map((row) => toColumns(row, startMs, stepMs)) };
 }
 

@@ -21,6 +21,19 @@ export function timeText(ms: number): string {
   return `${sign}${Math.floor(Math.abs(rounded) / 1000)}.${String(fraction).padStart(3, '0')}`;
 }
 
+const ESCAPES: Readonly<Record<string, string>> = {
+  '<': '\\u003c',
+  '>': '\\u003e',
+  '&': '\\u0026',
+  '\u2028': '\\u2028',
+  '\u2029': '\\u2029',
+};
+
+/** JSON as Prometheus writes all but label sets: also safe inside HTML. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => ESCAPES[c]!);
+}
+
 const labelCache = new WeakMap<Labels, string>();
 
 export function labelsJson(labels: Labels): string {
@@ -59,7 +72,7 @@ export function* encodeQueryResult(
   const resultType = v.type;
   let piece = `{"status":"success","data":{"resultType":"${resultType}","result":`;
   if (v.type === 'scalar') piece += `[${timeText(v.timestampMs)},"${formatValue(v.value)}"]`;
-  else if (v.type === 'string') piece += `[${timeText(v.timestampMs)},${JSON.stringify(v.value)}]`;
+  else if (v.type === 'string') piece += `[${timeText(v.timestampMs)},${jsonText(v.value)}]`;
   else {
     piece += '[';
     let first = true;
@@ -76,8 +89,8 @@ export function* encodeQueryResult(
   if (statsJson !== undefined) piece += `,"stats":${statsJson}`;
   piece += '}';
   const warnings = cut(v, limit) ? [...result.warnings, 'results truncated due to limit'] : result.warnings;
-  if (warnings.length > 0) piece += `,"warnings":${JSON.stringify(warnings)}`;
-  if (result.infos.length > 0) piece += `,"infos":${JSON.stringify(result.infos)}`;
+  if (warnings.length > 0) piece += `,"warnings":${jsonText(warnings)}`;
+  if (result.infos.length > 0) piece += `,"infos":${jsonText(result.infos)}`;
   yield `${piece}}`;
 }
 

@@ -81,3 +81,11 @@ function isScalar(e: Expr): boolean {
   if (x.kind === 'binary') return isScalar(x.left) && isScalar(x.right);
   return x.kind === 'call' && FUNCTIONS.get(x.func)?.returns === 'scalar';
 }
+
+/** The same with object keys in order of their names: how Prometheus writes this answer. */
+export function sortedKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortedKeys);
+  if (value === null || typeof value !== 'object') return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([k, v]) => [k, sortedKeys(v)]));
+}

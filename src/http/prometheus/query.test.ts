@@ -80,7 +80,10 @@ describe('Prometheus query routes', () => {
 
   it.each([
     [{ query: 'sum(' }, 'invalid parameter "query": 1:5: parse error: unclosed left parenthesis'],
-    [{ query: 'up', time: 'x' }, 'invalid parameter "time": cannot parse "x" to a valid timestamp'],
+    [
+      { query: 'up', time: 'x' },
+      'invalid parameter "time": invalid time value for \'time\': cannot parse "x" to a valid timestamp',
+    ],
     [{ query: 'up', limit: '-1' }, 'invalid parameter "limit": limit must be non-negative'],
     [{ query: 'up', timeout: '5 apples' }, 'invalid parameter "timeout": cannot parse "5 apples" to a valid duration'],
   ])('refuses %j', async (query, message) => {
@@ -89,7 +92,7 @@ describe('Prometheus query routes', () => {
 
   it('formats and parses queries', async () => {
     expect(await call('/api/v1/format_query', { query: 'sum by(x)(foo)' })).toContain('sum by (x) (foo)');
-    expect(await call('/api/v1/parse_query', { query: 'up' })).toContain('"type":"vectorSelector","name":"up"');
+    expect(await call('/api/v1/parse_query', { query: 'up' })).toContain('"name":"up","offset":0');
   });
 
   it('federates the newest samples', async () => {

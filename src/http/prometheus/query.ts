@@ -8,7 +8,8 @@ import { isClassicLabelName, Labels, METRIC_NAME, quote } from '../../model/labe
 import type { Matcher } from '../../model/matcher.ts';
 import { isStale } from '../../model/sample.ts';
 import { children, type Expr, injectMatchers } from '../../promql/ast.ts';
-import type { QueryLimits } from '../../promql/context.ts';
+import { typeOf } from '../../promql/check.ts';
+import { type QueryLimits, STEPS_MAX } from '../../promql/context.ts';
 import type { QueryEngine, QueryOptions, QueryResult } from '../../promql/engine.ts';
 import { formatG, formatValue } from '../../promql/literal.ts';
 import { prettyPrint } from '../../promql/print.ts';
@@ -16,9 +17,17 @@ import type { MetricsReader } from '../../store/metrics.ts';
 import type { RequestContext } from '../../tenancy/context.ts';
 import { formValues } from '../body.ts';
 import { type HttpAnswer, type HttpRequest, type Route, VIEWER } from '../route.ts';
-import { encodeQueryResult, PIECE_CHARS } from './query-encode.ts';
-import { durationParam, limitParam, MAX_TIME_MS, MIN_TIME_MS, matcherSets, timeParam } from './query-params.ts';
-import { queryTree } from './query-tree.ts';
+import { encodeQueryResult, jsonText, labelsJson, PIECE_CHARS, timeText } from './query-encode.ts';
+import {
+  durationParam,
+  limitParam,
+  lookbackParam,
+  MAX_TIME_MS,
+  MIN_TIME_MS,
+  matcherSets,
+  timeParam,
+} from './query-params.ts';
+import { queryTree, sortedKeys } from './query-tree.ts';
 
 export interface PrometheusQueryPorts {
   readonly reader: (context: RequestContext) => MetricsReader;
@@ -52,6 +61,41 @@ export function viewMatchers(context: RequestContext): readonly Matcher[] {
   return context.view ? [{ name: context.view.tenantLabel, op: '=', value: context.view.tenantValue }] : [];
 }
 
+const CUT = ['results truncated due to limit'];
+
+function answerText(data: string, warnings?: readonly string[]): HttpAnswer {
+  return {
+    headers: { 'content-type': 'application/json' },
+    body: `{"status":"success","data":${data}${warnings ? `,"warnings":${jsonText(warnings)}` : ''}}`,
+  };
+}
+
+const success = (data: unknown): HttpAnswer => answerText(jsonText(data));
+
+interface RangeParams {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly stepMs: number;
+}
+
+function rangeParams(form: URLSearchParams): RangeParams {
+  const fail = (name: string, what: string): never => {
+    throw new VigieError('bad_data', `invalid parameter ${JSON.stringify(name)}: ${what}`);
+  };
+  const startMs = timeParam(form, 'start');
+  const endMs = timeParam(form, 'end');
+  if (endMs < startMs) fail('end', 'end timestamp must not be before start time');
+  const stepMs = Math.trunc(durationParam(form, 'step'));
+  if (stepMs <= 0)
+    fail('step', 'zero or negative query resolution step widths are not accepted. Try a positive integer');
+  if ((endMs - startMs) / stepMs > STEPS_MAX)
+    throw new VigieError(
+      'bad_data',
+      'exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)',
+    );
+  return { startMs, endMs, stepMs };
+}
+
 export function prometheusQueryRoutes(ports: PrometheusQueryPorts): Route[] {
   const { engine, clock } = ports;
   const get = (path: string, handle: Route['handle']): Route => ({
@@ -77,18 +121,22 @@ export function prometheusQueryRoutes(ports: PrometheusQueryPorts): Route[] {
     }
   };
 
-  const run = async (
+  const run = async <T>(
     request: HttpRequest,
-    evaluate: (form: URLSearchParams, expr: Expr, options: QueryOptions) => Promise<QueryResult>,
+    times: (form: URLSearchParams) => T,
+    evaluate: (at: T, expr: Expr, options: QueryOptions) => Promise<QueryResult>,
   ): Promise<HttpAnswer> => {
     const form = formValues(request);
+    // the order in which Prometheus looks at parameters decides which of several faults is told
     const limit = limitParam(form);
+    const at = times(form);
     const limits: { -readonly [K in keyof QueryLimits]?: QueryLimits[K] } = { ...ports.limits?.(request.context) };
     if (form.get('timeout')) {
       const wanted = durationParam(form, 'timeout');
+      if (wanted <= 0) throw new VigieError('bad_data', 'invalid parameter "query": context deadline exceeded');
       limits.timeoutMs = Math.min(wanted, limits.timeoutMs ?? Number.POSITIVE_INFINITY);
     }
-    const lookbackMs = form.get('lookback_delta') ? durationParam(form, 'lookback_delta') : undefined;
+    const lookbackMs = lookbackParam(form);
     const { text, expr } = parsed(form);
     const options: QueryOptions = {
       text,
@@ -116,37 +164,36 @@ export function prometheusQueryRoutes(ports: PrometheusQueryPorts): Route[] {
         series,
         error,
       });
-    const result = await admit(request.context, () => evaluate(form, restricted, options)).catch((error: unknown) => {
+    const result = await admit(request.context, () => evaluate(at, restricted, options)).catch((error: unknown) => {
       finished(0, 0, messageOf(error));
       throw error;
     });
     finished(result.stats.samplesTotal, result.stats.series, '');
-    const stats = form.get('stats') ? statsJson(result) : undefined;
+    const stats = form.get('stats') ? statsJson(result, form.get('stats') === 'all' ? at : undefined) : undefined;
     return jsonPieces(encodeQueryResult(result, limit, stats));
   };
 
   const query: Route['handle'] = (request) =>
-    run(request, (form, expr, options) =>
-      engine.instant(ports.reader(request.context), expr, timeParam(form, 'time', clock.now()), options),
+    run(
+      request,
+      (form) => timeParam(form, 'time', clock.now()),
+      (atMs, expr, options) => engine.instant(ports.reader(request.context), expr, atMs, options),
     );
 
   const queryRange: Route['handle'] = (request) =>
-    run(request, (form, expr, options) => {
-      const startMs = timeParam(form, 'start');
-      const endMs = timeParam(form, 'end');
-      const stepMs = Math.trunc(durationParam(form, 'step'));
-      const fail = (name: string, what: string): never => {
-        throw new VigieError('bad_data', `invalid parameter "${name}": ${what}`);
-      };
-      if (endMs < startMs) fail('end', 'end timestamp must not be before start time');
-      if (stepMs <= 0)
-        fail('step', 'zero or negative query resolution step widths are not accepted. Try a positive integer');
-      return engine.range(ports.reader(request.context), expr, { startMs, endMs, stepMs }, options);
+    run(request, rangeParams, (range, expr, options) => {
+      const type = typeOf(expr);
+      if (type !== 'scalar' && type !== 'vector')
+        throw new VigieError(
+          'bad_data',
+          `invalid parameter "query": invalid expression type ${JSON.stringify(type === 'matrix' ? 'range vector' : type)} for range query, must be Scalar or instant Vector`,
+        );
+      return engine.range(ports.reader(request.context), expr, range, options);
     });
 
-  const sets = (request: HttpRequest, form: URLSearchParams): Matcher[][] => {
+  const sets = (request: HttpRequest, form: URLSearchParams, named = false): Matcher[][] => {
     const view = viewMatchers(request.context);
-    const found = matcherSets(form, (t) => engine.parse(t));
+    const found = matcherSets(form, (t) => engine.parse(t), named);
     if (found.length === 0 && view.length > 0) return [[...view]];
     return found.map((s) => [...s, ...view]);
   };
@@ -157,32 +204,28 @@ export function prometheusQueryRoutes(ports: PrometheusQueryPorts): Route[] {
   /** `data` cut to the limit, with Prometheus' warning when it was. */
   const listAnswer = (data: readonly unknown[], limit: number): HttpAnswer => {
     const isCut = limit > 0 && data.length > limit;
-    return {
-      json: {
-        status: 'success',
-        data: isCut ? data.slice(0, limit) : data,
-        ...(isCut && { warnings: ['results truncated due to limit'] }),
-      },
-    };
+    return answerText(jsonText(isCut ? data.slice(0, limit) : data), isCut ? CUT : undefined);
   };
 
   const series: Route['handle'] = async (request) => {
     const form = formValues(request);
     if (!form.has('match[]')) throw new VigieError('bad_data', 'no match[] parameter provided');
     const limit = limitParam(form);
+    const range = rangeOf(form);
     const found = await ports
       .reader(request.context)
-      .series(sets(request, form), rangeOf(form), limit > 0 ? limit + 1 : undefined);
-    return listAnswer([...found].sort(Labels.compare), limit);
+      .series(sets(request, form, true), range, limit > 0 ? limit + 1 : undefined);
+    const isCut = limit > 0 && found.length > limit;
+    const labels = [...found].sort(Labels.compare).slice(0, isCut ? limit : undefined);
+    return answerText(`[${labels.map(labelsJson).join(',')}]`, isCut ? CUT : undefined);
   };
 
   const labels: Route['handle'] = async (request) => {
     const form = formValues(request);
     const limit = limitParam(form);
+    const range = rangeOf(form);
     return listAnswer(
-      await ports
-        .reader(request.context)
-        .labelNames(sets(request, form), rangeOf(form), limit > 0 ? limit + 1 : undefined),
+      await ports.reader(request.context).labelNames(sets(request, form), range, limit > 0 ? limit + 1 : undefined),
       limit,
     );
   };
@@ -194,10 +237,11 @@ export function prometheusQueryRoutes(ports: PrometheusQueryPorts): Route[] {
     if (name === '' || !name.isWellFormed())
       throw new VigieError('bad_data', `invalid label name: ${JSON.stringify(name)}`);
     const limit = limitParam(form);
+    const range = rangeOf(form);
     return listAnswer(
       await ports
         .reader(request.context)
-        .labelValues(name, sets(request, form), rangeOf(form), limit > 0 ? limit + 1 : undefined),
+        .labelValues(name, sets(request, form), range, limit > 0 ? limit + 1 : undefined),
       limit,
     );
   };
@@ -219,7 +263,7 @@ export function prometheusQueryRoutes(ports: PrometheusQueryPorts): Route[] {
         if (!list) data.set(m.metric, [entry]);
         else if (perMetric <= 0 || list.length < perMetric) list.push(entry);
       }
-    return { json: { status: 'success', data: Object.fromEntries(data) } };
+    return success(Object.fromEntries(data));
   };
 
   const exemplars: Route['handle'] = async (request) => {
@@ -227,9 +271,9 @@ export function prometheusQueryRoutes(ports: PrometheusQueryPorts): Route[] {
     const { startMs, endMs } = rangeOf(form);
     if (endMs < startMs)
       throw new VigieError('bad_data', 'invalid parameter "end": end timestamp must not be before start timestamp');
-    const { expr } = parsed(form);
+    const expr = engine.parse(form.get('query') ?? '');
     const matchers = selectorsOf(injectMatchers(expr, viewMatchers(request.context)));
-    if (matchers.length === 0) return { json: { status: 'success', data: [] } };
+    if (matchers.length === 0) return { status: 204 };
     const found = await ports.reader(request.context).exemplars(matchers, { startMs, endMs });
     const data = found.map((f) => ({
       seriesLabels: f.labels,
@@ -239,7 +283,7 @@ export function prometheusQueryRoutes(ports: PrometheusQueryPorts): Route[] {
         timestamp: x.timestampMs / 1000,
       })),
     }));
-    return { json: { status: 'success', data } };
+    return success(data);
   };
 
   const federate: Route['handle'] = async (request) => {
@@ -278,12 +322,8 @@ export function prometheusQueryRoutes(ports: PrometheusQueryPorts): Route[] {
     get('/api/v1/label/:name/values', labelValues),
     get('/api/v1/metadata', metadata),
     ...both('/api/v1/query_exemplars', exemplars),
-    ...both('/api/v1/format_query', (r) => ({
-      json: { status: 'success', data: prettyPrint(parsed(formValues(r)).expr) },
-    })),
-    ...both('/api/v1/parse_query', (r) => ({
-      json: { status: 'success', data: queryTree(parsed(formValues(r)).expr) },
-    })),
+    ...both('/api/v1/format_query', (r) => success(prettyPrint(parsed(formValues(r)).expr))),
+    ...both('/api/v1/parse_query', (r) => success(sortedKeys(queryTree(parsed(formValues(r)).expr)))),
     get('/federate', federate),
   ];
 }
@@ -320,19 +360,24 @@ function unescapeName(name: string): string {
     );
 }
 
-function statsJson(r: QueryResult): string {
-  const { prepareMs, evalMs, samplesTotal, samplesPeak } = r.stats;
-  return JSON.stringify({
-    timings: {
-      evalTotalTime: (prepareMs + evalMs) / 1000,
-      resultSortTime: 0,
-      queryPreparationTime: prepareMs / 1000,
-      innerEvalTime: evalMs / 1000,
-      execQueueTime: 0,
-      execTotalTime: (prepareMs + evalMs) / 1000,
-    },
-    samples: { totalQueryableSamples: samplesTotal, peakSamples: samplesPeak },
+/** `at`: the times of the steps are wanted too, with the samples read at each. */
+function statsJson(r: QueryResult, at: unknown): string {
+  const { prepareMs, evalMs, samplesTotal, samplesPeak, samplesPerStep } = r.stats;
+  const timings = JSON.stringify({
+    evalTotalTime: (prepareMs + evalMs) / 1000,
+    resultSortTime: 0,
+    queryPreparationTime: prepareMs / 1000,
+    innerEvalTime: evalMs / 1000,
+    execQueueTime: 0,
+    execTotalTime: (prepareMs + evalMs) / 1000,
   });
+  let perStep = '';
+  if (at !== undefined) {
+    const { startMs, stepMs } = typeof at === 'number' ? { startMs: at, stepMs: 0 } : (at as RangeParams);
+    const steps = Array.from(samplesPerStep, (n, i) => `[${timeText(startMs + i * stepMs)},${n}]`);
+    perStep = `"totalQueryableSamplesPerStep":[${steps.join(',')}],`;
+  }
+  return `{"timings":${timings},"samples":{${perStep}"totalQueryableSamples":${samplesTotal},"peakSamples":${samplesPeak}}}`;
 }
 
 /** One string when the answer is small, a stream of pieces otherwise. */

@@ -5,6 +5,7 @@ import type { CardinalityStats, MetricsStore, TimeRange } from '../../store/metr
 import type { RequestContext } from '../../tenancy/context.ts';
 import { formValues } from '../body.ts';
 import { ADMIN, PLATFORM, type Route, VIEWER } from '../route.ts';
+import { DIALECT_VERSION } from './query.ts';
 
 export interface StatusRoutePorts {
   readonly store: Pick<MetricsStore, 'cardinality' | 'stats' | 'deleteSeries' | 'snapshot'>;
@@ -79,6 +80,18 @@ export function statusRoutes(ports: StatusRoutePorts): Route[] {
         throw new VigieError('bad_data', `limit must be a positive number up to ${LIMIT_MAX}`);
       return success(tsdbStatus(await ports.store.cardinality(request.context.tenant, limit)));
     }),
+    // a client that waits for the replay of the log is told that there is none: requests are served after it
+    get('/api/v1/status/walreplay', () => success({ min: 0, max: 0, current: 0 })),
+    get('/api/v1/status/buildinfo', () =>
+      success({
+        version: DIALECT_VERSION,
+        revision: '',
+        branch: '',
+        buildUser: '',
+        buildDate: '',
+        goVersion: '',
+      }),
+    ),
     get('/api/v1/alertmanagers', () =>
       success({ activeAlertmanagers: ports.alertmanagers().map((url) => ({ url })), droppedAlertmanagers: [] }),
     ),
