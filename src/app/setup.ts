@@ -36,11 +36,13 @@ import type { RequestContext } from '../tenancy/context.ts';
 import { metricsQuota } from '../tenancy/limits.ts';
 import { keepCopiesFresh } from '../tenancy/shared-copies.ts';
 import { TenantDirectory } from '../tenancy/tenant-directory.ts';
+import { BootstrapInbox } from './bootstrap-inbox.ts';
 import { CataloguePacks } from './catalogue-packs.ts';
 import type { Cleanups } from './cleanups.ts';
 import { openDataFolder } from './data-folder.ts';
 import { DemoRunner } from './demo-runner.ts';
 import { Detectors } from './detectors.ts';
+import { ACTIVE_FEATURES } from './features.ts';
 import { loopbackRequest } from './loopback-request.ts';
 import type { ResolvedOptions } from './options.ts';
 import { Overview } from './overview.ts';
@@ -73,15 +75,6 @@ export interface Running {
   /** Computes all that can fail, then swaps. Throws `bad_config`; the old configuration then goes on. */
   reload(resolve: () => ResolvedOptions): Promise<Readonly<Record<string, unknown>>>;
 }
-
-/** Features of the three quick-start sections that run in this release. */
-const ACTIVE = new Set([
-  'tenant_isolation.enabled',
-  'tenant_isolation.namespace_separation',
-  'tenant_isolation.resource_quotas',
-  'intelligent_alerts.predictive',
-  'intelligent_alerts.machine_learning',
-]);
 
 export async function setup(input: SetupInput): Promise<Running> {
   const { clock, logger, cleanups, version } = input;
@@ -132,6 +125,15 @@ export async function setup(input: SetupInput): Promise<Running> {
       requestId: context.requestId,
     });
   };
+
+  const inbox = new BootstrapInbox({
+    dataDir: folder.path,
+    keys,
+    audit: (tenant, entry) => auditLog.append(tenant, entry),
+    clock,
+    logger,
+  });
+  cleanups.add('first key', () => inbox.stop());
 
   // telemetry
   const { store } = await openMetrics(storeInput, (tenant) => metricsQuota(directory.limits(tenant)));
@@ -369,7 +371,7 @@ export async function setup(input: SetupInput): Promise<Running> {
     probes: connectedProbes(options, forwarder),
     keyCount: () => keys.list().length,
     demo: () => ({ enabled: directory.list().some((t) => t.demo), switchable: true }),
-    active: ACTIVE,
+    active: ACTIVE_FEATURES,
     configProblem: (tenant) => configs.problem(tenant),
   });
   cleanups.add('overview', () => overview.stop());
@@ -405,7 +407,6 @@ export async function setup(input: SetupInput): Promise<Running> {
     logger,
     retentionMs: options.retention,
   });
-  cleanups.add('demonstration', () => demo.stop());
 
   let ready = false;
   const reload = async (resolve: () => ResolvedOptions): Promise<Readonly<Record<string, unknown>>> => {
@@ -502,6 +503,8 @@ export async function setup(input: SetupInput): Promise<Running> {
   });
   const address = await server.listen(options.listen.host, options.listen.port);
   cleanups.add('http server', () => server.close());
+  // it comes in by the front door, so it ends before the door closes
+  cleanups.add('demonstration', () => demo.stop());
   url = `${scheme}://${hostForUrl(address.host)}:${address.port}`;
   folder.announce(url);
 

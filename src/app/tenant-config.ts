@@ -19,7 +19,8 @@ export const TENANT_CONFIG_VERSIONS: CollectionSpec = { name: 'tenant_config_ver
 export const CONFIG_VERSIONS_MAX = 50;
 export const RULE_FILES_MAX = 200;
 export const CONFIG_BYTES_MAX = 4 * 1024 * 1024;
-const RULE_FILE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
+/** Names are labels only, never paths of the server; mimirtool's namespaces may hold spaces and slashes. */
+const RULE_FILE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_. /-]{0,127}$/;
 const CURRENT = 'current';
 const LAST_GOOD = 'files';
 
@@ -311,7 +312,7 @@ function changed(before: StoredConfig | undefined, change: ConfigChange, by: str
     if (!RULE_FILE_NAME.test(name))
       throw new VigieError(
         'bad_data',
-        `rule file name ${JSON.stringify(name.slice(0, 100))}: want letters, digits, _ . - and at most 128 of them`,
+        `rule file name ${JSON.stringify(name.slice(0, 100))}: want letters, digits, spaces, _ . / - and at most 128 of them`,
       );
     if (text === null) delete rules[name];
     else rules[name] = text;

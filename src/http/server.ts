@@ -349,7 +349,7 @@ function pathOf(url: string): string {
   return end < 0 ? url : url.slice(0, end);
 }
 
-const API_PATH = /^\/(api|vigie|v1|elasticsearch|federate|metrics|-|t)(\/|$)/;
+const API_PATH = /^\/(api|vigie|v1|mimir|prometheus|elasticsearch|federate|metrics|-|t)(\/|$)/;
 const isApiPath = (path: string): boolean => API_PATH.test(path);
 
 /** The family whose error shape fits a path that no route knows. */
