@@ -17,6 +17,8 @@ export interface SelectHints {
   readonly func?: string;
   /** Length of the surrounding range selector in ms; 0 without. */
   readonly rangeMs?: number;
+  /** Only the newest sample of each series in the range is looked at; a store may answer with that one alone. */
+  readonly lastOnly?: boolean;
   /** Stop after this many series and fail with `query_limit`. */
   readonly seriesMax?: number;
   /** Stop after this many samples and fail with `query_limit`. */

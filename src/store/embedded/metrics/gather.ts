@@ -30,10 +30,13 @@ export class Gather {
   #start = 0;
   #end = 0;
   #spans: Span[] = [];
+  #lastOnly = false;
   #histogramTs: number[] = [];
   #histogramItems: NativeHistogram[] = [];
 
-  begin(startMs: number, endMs: number): void {
+  /** `lastOnly`: of each series the newest sample in the range alone is kept. */
+  begin(startMs: number, endMs: number, lastOnly = false): void {
+    this.#lastOnly = lastOnly;
     this.#done = 0;
     this.#at = 0;
     this.#start = startMs;
@@ -49,17 +52,27 @@ export class Gather {
 
   raw(offsets: Int32Array, bits: Uint32Array, at: number, n: number, base: number): void {
     this.#room(n);
-    let to = this.#at;
-    for (let i = at; i < at + n; i++) {
-      const t = base + offsets[i]!;
-      if (t < this.#start) continue;
-      if (t > this.#end) break;
-      this.#ts[to] = t;
-      this.#bits[2 * to] = bits[2 * i]!;
-      this.#bits[2 * to + 1] = bits[2 * i + 1]!;
-      to++;
+    // the samples of a slot ascend: what lies before the range is passed over by halving, not one by one
+    let from = at;
+    let high = at + n;
+    const first = this.#start - base;
+    while (from < high) {
+      const middle = (from + high) >>> 1;
+      if (offsets[middle]! < first) from = middle + 1;
+      else high = middle;
     }
-    this.#at = to;
+    let end = at + n;
+    const last = this.#end - base;
+    while (end > from && offsets[end - 1]! > last) end--;
+    const ts = this.#ts;
+    const to = this.#bits;
+    let k = this.#at;
+    for (let i = from; i < end; i++, k++) {
+      ts[k] = base + offsets[i]!;
+      to[2 * k] = bits[2 * i]!;
+      to[2 * k + 1] = bits[2 * i + 1]!;
+    }
+    this.#at = k;
   }
 
   /** Throws `corrupt` and leaves out the chunk when its bytes make no sense. */
@@ -107,7 +120,15 @@ export class Gather {
     if (this.#histogramTs.length > 0) histograms = this.#mixIn(from);
     if (!this.#ordered(from)) histograms = this.#sort(from, histograms);
     if (deleted && deleted.length > 0) histograms = this.#cut(from, deleted, histograms);
-    const length = this.#at - from;
+    let length = this.#at - from;
+    if (this.#lastOnly && length > 1) {
+      this.#ts[from] = this.#ts[this.#at - 1]!;
+      this.#bits.copyWithin(2 * from, 2 * this.#at - 2, 2 * this.#at);
+      histograms = histograms?.slice(-1);
+      if (histograms?.[0] === undefined) histograms = undefined;
+      this.#at = from + 1;
+      length = 1;
+    }
     if (length > 0) this.#spans.push({ labels, from, length, histograms });
     this.#done = this.#at;
   }

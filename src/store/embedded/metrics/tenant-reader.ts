@@ -114,7 +114,7 @@ export class TenantReader implements MetricsReader {
     if (refs.length > seriesMax) throw tooManySeries(seriesMax);
     let found = 0;
     const corrupt = (message: string): void => this.#corrupt(message, hints);
-    gather.begin(startMs, endMs);
+    gather.begin(startMs, endMs, hints.lastOnly);
     for (const ref of refs) {
       const labels = head.index.labels(ref);
       if (loaded) {
