@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tenantId } from '../../src/model/tenant.ts';
+import { readSegment } from '../../src/store/embedded/metrics/wal-read.ts';
 import { openStore, sample, T0 } from '../support/metrics-store.ts';
 import { temporaryFolder } from '../support/peers.ts';
 import { corruptAtRandom } from './corruption.ts';
@@ -56,6 +57,25 @@ describe('damaged files of the metrics store', () => {
     expect(report.problems).toEqual([]);
     expect(report.lostSamples).toBeGreaterThan(500);
     expect(report.harmless).toBeLessThan(60);
+  });
+
+  it('damage to any one definition of the log costs nothing: it stands there twice', async () => {
+    using folder = temporaryFolder();
+    const original = path.join(folder.path, 'original');
+    await buildStore(original);
+    const log = targets(original).find((t) => t.kind === 'log')!;
+    const definitions: number[] = [];
+    readSegment(path.join(original, log.file), (r) => {
+      if (r.type === 1 || r.type === 2) definitions.push(r.offset);
+    });
+    // two tenants with six series each
+    expect(definitions).toHaveLength(2 * 2 * 7);
+    for (const at of definitions) {
+      using copy = temporaryFolder();
+      const to = path.join(copy.path, 'store');
+      damagedCopy(original, to, log.file, (b) => b.fill(0xff, at, at + 24));
+      expect(await judge(to), `definition at ${at}`).toMatchObject({ problems: [], lost: 0, corruptions: 1 });
+    }
   });
 
   it('damaged small files are named and cost nothing else', async () => {

@@ -141,7 +141,6 @@ export function lossMax(folder: string, target: Target, offset: number): number 
     type = r.type;
     samples = (r.words.length - 2) / 4;
   });
-  // a sample record loses its samples; a series record the series, a tenant record the tenant, within this segment
-  if (type === 3) return samples;
-  return type === 2 ? LOG_ROUNDS : type === 1 ? LOG_ROUNDS * SERIES : 0;
+  // a record of samples loses its samples; what names tenants and series stands in two places
+  return type === 3 ? samples : 0;
 }

@@ -20,6 +20,7 @@ import {
 } from './records.ts';
 import { NO_SERIES } from './series-index.ts';
 import type { Tenant } from './tenant.ts';
+import { WAL_MAGIC } from './wal.ts';
 import { readSegment, type WalRecord } from './wal-read.ts';
 
 export interface DamagedSpan {
@@ -59,6 +60,9 @@ export function segmentNumbers(folder: string): number[] {
 /** Damaged spans that are named in answers; all are counted and logged. */
 const DAMAGE_MAX = 100;
 
+/** Records of one segment that wait for the copy of a damaged definition. */
+const WAITING_BYTES_MAX = 256 * 1024 * 1024;
+
 interface Known {
   readonly tenant: Tenant;
   /** Ref of each series number of the segment. */
@@ -78,11 +82,19 @@ export function replayWal(ports: ReplayPorts): ReplayReport {
     const span = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
     const lost: string[] = [];
     const orphansBefore = orphans;
-    const report = readSegment(file, (r) => {
+    const waiting: WalRecord[] = [];
+    let waitingBytes = 0;
+    const take = (r: WalRecord, last: boolean): void => {
       try {
         const n = apply(r, segment, known, span, ports);
-        if (n < 0) orphans -= n;
-        else samples += n;
+        if (n >= 0) samples += n;
+        else if (last || waitingBytes > WAITING_BYTES_MAX) orphans -= n;
+        else {
+          // its definition is damaged here; the copy stands further on
+          const bytes = Uint8Array.from(r.bytes);
+          waiting.push({ ...r, bytes, words: new Uint32Array(bytes.buffer) });
+          waitingBytes += bytes.length;
+        }
       } catch (error) {
         damagedSpans++;
         lost.push(`the record at byte ${r.offset} of ${file} makes no sense and is left out`);
@@ -92,7 +104,9 @@ export function replayWal(ports: ReplayPorts): ReplayReport {
           error: messageOf(error),
         });
       }
-    });
+    };
+    const report = readSegment(file, (r) => take(r, false));
+    for (const r of waiting) take(r, true);
     records += report.records;
     for (const d of report.damaged) {
       damagedSpans++;
@@ -120,7 +134,7 @@ export function replayWal(ports: ReplayPorts): ReplayReport {
   return { lastSegment: segments.at(-1) ?? 0, records, samples, damagedSpans, orphans, damage };
 }
 
-/** Answers the samples applied, or minus the samples without a series. */
+/** Answers the samples applied, or, below zero, that a definition is missing: minus the samples that wait for it. */
 function apply(
   r: WalRecord,
   segment: number,
@@ -129,12 +143,13 @@ function apply(
   ports: ReplayPorts,
 ): number {
   if (r.type === RECORD_TENANT) {
+    if (tenants.has(r.tenant)) return 0;
     tenants.set(r.tenant, { tenant: ports.tenant(tenantId(textAt(r.bytes, 0))), refs: [] });
     return 0;
   }
   const known = tenants.get(r.tenant);
   const { words } = r;
-  if (!known) return r.type === RECORD_SAMPLES ? -(words.length - 2) / 4 : 0;
+  if (!known) return r.type === RECORD_SAMPLES ? -(words.length - 2) / 4 : r.type === WAL_MAGIC ? 0 : -1;
   const { tenant, refs } = known;
   const head = tenant.head;
   head.segment = segment;
@@ -145,6 +160,7 @@ function apply(
   };
   switch (r.type) {
     case RECORD_SERIES: {
+      if (refs[words[0]!] !== undefined) return 0;
       const labels = labelsAt(r.bytes, 4);
       let ref = head.index.find(labels);
       if (ref === NO_SERIES) ref = head.addSeries(labels);
@@ -180,12 +196,12 @@ function apply(
     }
     case RECORD_EXEMPLAR: {
       const ref = refs[words[0]!];
-      if (ref !== undefined)
-        tenant.addExemplar(head.index.labels(ref), {
-          timestampMs: timeAt(words, 1),
-          value: timeAt(words, 3),
-          labels: labelsAt(r.bytes, 20),
-        });
+      if (ref === undefined) return -1;
+      tenant.addExemplar(head.index.labels(ref), {
+        timestampMs: timeAt(words, 1),
+        value: timeAt(words, 3),
+        labels: labelsAt(r.bytes, 20),
+      });
       return 0;
     }
     case RECORD_METADATA:

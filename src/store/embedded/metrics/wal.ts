@@ -63,6 +63,8 @@ export class Wal {
   #spare = Buffer.allocUnsafeSlow(1 << 20);
   #used = 0;
   #record = 0;
+  /** Definitions of this segment that still stand in it once: their copies go out with the group after the next. */
+  #again: Buffer[] = [];
   #waiters: Waiter[] = [];
   #flushing: Promise<void> | undefined;
   #dirty = false;
@@ -124,7 +126,9 @@ export class Wal {
     this.#words[w] = length;
     this.#words[w + 1] = crc32(this.#buffer.subarray(this.#record + 8, this.#used));
     this.#position += length + RECORD_HEADER_BYTES;
-    if (definition) this.#definitionBytes += length + RECORD_HEADER_BYTES;
+    if (!definition) return;
+    this.#definitionBytes += 2 * (length + RECORD_HEADER_BYTES);
+    this.#again.push(Buffer.from(this.#buffer.subarray(this.#record, this.#used)));
   }
 
   /** Resolves once everything so far is written (and synced, with `always`). Throws `storage`. */
@@ -222,6 +226,7 @@ export class Wal {
       await this.#finish(this.#tail);
       return;
     }
+    this.#repeatDefinitions();
     try {
       await writeAll(disk, fd, bytes, used, at);
       this.#dirty = true;
@@ -234,6 +239,17 @@ export class Wal {
       this.#putBack(bytes, used);
       throw error;
     }
+  }
+
+  /** Damage to one place of the log must not cost more than that place, so what others refer to stands in two. */
+  #repeatDefinitions(): void {
+    for (const record of this.#again) {
+      this.#room(record.length);
+      this.#buffer.set(record, this.#used);
+      this.#used += record.length;
+      this.#position += record.length;
+    }
+    this.#again = [];
   }
 
   async #finish(tail: Tail): Promise<void> {
@@ -316,6 +332,7 @@ export class Wal {
     this.#written = 0;
     this.#definitionBytes = 0;
     this.#used = 0;
+    this.#again = [];
     this.begin(WAL_MAGIC, 1);
     this.end();
     this.#o.onSegment(this.segment);
