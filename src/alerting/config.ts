@@ -10,8 +10,7 @@ import { ConfigNode } from './config-reader.ts';
 import type { InhibitRule } from './inhibitor.ts';
 import { parseMatchers } from './matchers.ts';
 import type { Templates } from './notify/template-data.ts';
-import type { Receiver } from './receiver-config.ts';
-import { readGlobal, readReceiver } from './receiver-config.ts';
+import { type Integration, type Receiver, readDirectMail, readGlobal, readReceiver } from './receiver-config.ts';
 import { type Route, routeKey } from './routes.ts';
 import {
   checkLocation,
@@ -36,6 +35,8 @@ export interface AlertingConfig {
   readonly inhibitRules: readonly InhibitRule[];
   readonly timeIntervals: ReadonlyMap<string, readonly TimeInterval[]>;
   readonly templates: Templates;
+  /** Sends mail to an address that no receiver names; undefined without a mail server. */
+  readonly directMail: Integration | undefined;
 }
 
 const ROUTE_KEYS = [
@@ -113,6 +114,7 @@ export function parseAlertingConfig(text: string, ports: ConfigPorts): AlertingC
     inhibitRules,
     timeIntervals,
     templates,
+    directMail: readDirectMail(receivers.values(), { global, templates, ports }),
   };
 }
 

@@ -44,8 +44,14 @@ export class AlertForwarder {
     this.#o = options;
     this.#targets = options.targets;
     const { metrics } = options;
-    this.#sent = metrics.counter('vigie_alerts_forwarded_total', 'Alerts taken by another Alertmanager.', ['alertmanager']);
-    this.#errors = metrics.counter('vigie_alerts_forward_errors_total', 'Alerts that another Alertmanager did not take.', ['alertmanager']);
+    this.#sent = metrics.counter('vigie_alerts_forwarded_total', 'Alerts taken by another Alertmanager.', [
+      'alertmanager',
+    ]);
+    this.#errors = metrics.counter(
+      'vigie_alerts_forward_errors_total',
+      'Alerts that another Alertmanager did not take.',
+      ['alertmanager'],
+    );
     this.#dropped = metrics.counter('vigie_alerts_forward_dropped_total', 'Alerts dropped because the queue was full.');
   }
 
@@ -100,7 +106,11 @@ export class AlertForwarder {
     } catch (error) {
       this.#errors.labels(name).inc(count);
       this.lastErrors.set(target.url, messageOf(error));
-      logger.warn('alerts could not be handed to an Alertmanager', { alertmanager: name, alerts: count, error: messageOf(error) });
+      logger.warn('alerts could not be handed to an Alertmanager', {
+        alertmanager: name,
+        alerts: count,
+        error: messageOf(error),
+      });
     } finally {
       timer.cancel();
     }

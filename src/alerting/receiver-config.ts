@@ -1,9 +1,10 @@
 /** Reads `global` and `receivers` by the field tables of the channels: defaults, secrets, files, template checks. */
 
 import type { ConfigPorts } from './config-ports.ts';
-import type { ConfigNode } from './config-reader.ts';
+import { ConfigNode } from './config-reader.ts';
 import type { Channel, ChannelConfig, Field, HttpConfig } from './notify/channel.ts';
 import { CHANNELS, CHANNELS_NOT_BUILT } from './notify/channels.ts';
+import { email } from './notify/email.ts';
 import type { Templates } from './notify/template-data.ts';
 
 export interface Integration {
@@ -14,12 +15,15 @@ export interface Integration {
   readonly http: HttpConfig;
   readonly sendResolved: boolean;
 }
+/** `slack/0`: kind and position, the name under which an integration is remembered. */
+export const nameOf = (i: Integration): string => `${i.channel.kind}/${i.index}`;
+
 export interface Receiver {
   readonly name: string;
   readonly integrations: readonly Integration[];
 }
 
-interface Scope {
+export interface Scope {
   readonly global: Readonly<Record<string, unknown>>;
   readonly templates: Templates;
   readonly ports: Pick<ConfigPorts, 'readFiles'>;
@@ -79,6 +83,17 @@ export function readReceiver(n: ConfigNode, scope: Scope): Receiver {
       .map((c, index) => readIntegration(c, channel, index, scope)),
   );
   return { name, integrations };
+}
+
+/** How mail to any address would be sent: by the global mail server, else by that of the first email integration. */
+export function readDirectMail(receivers: Iterable<Receiver>, scope: Scope): Integration | undefined {
+  if (scope.global['smtp_smarthost'] && scope.global['smtp_from'])
+    return readIntegration(ConfigNode.parse('to: nobody@invalid'), email, 0, scope);
+  for (const r of receivers) {
+    const found = r.integrations.find((i) => i.channel === email);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 function readIntegration(n: ConfigNode, channel: Channel, index: number, scope: Scope): Integration {

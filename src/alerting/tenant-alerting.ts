@@ -10,22 +10,26 @@ import type { PostableAlert } from '../model/alert.ts';
 import { Labels } from '../model/labels.ts';
 import { type Alert, isResolved, loadAlert, mergeAlert, type StoredAlert, storeAlert } from './alert.ts';
 import type { AlertingConfig } from './config.ts';
-import { type Delivery, deliver } from './deliver.ts';
+import type { Delivery } from './deliver.ts';
+import {
+  type DirectMessage,
+  type DirectTarget,
+  directAlert,
+  directGroupLabels,
+  directIntegrations,
+  joinDeliveries,
+  SEND_TO_MS_MAX,
+  Spoken,
+} from './direct.ts';
 import { Dispatcher, type Flush, type Group } from './dispatcher.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type DeadLetter, type Decision, FINGERPRINTS_PER_DECISION_MAX, History, type Verdict } from './history.ts';
 import { Inhibitor } from './inhibitor.ts';
-import {
-  type FlushReason,
-  LOG_RETENTION_MS,
-  type LogEntry,
-  NotificationLog,
-  reasonToNotify,
-} from './notification-log.ts';
+import { LOG_RETENTION_MS, type LogEntry, NotificationLog, reasonToNotify } from './notification-log.ts';
 import type { SendPorts } from './notify/channel.ts';
-import { templateData } from './notify/template-data.ts';
-import type { Integration } from './receiver-config.ts';
+import { type Integration, nameOf } from './receiver-config.ts';
 import { type Route, routesOf } from './routes.ts';
+import { Sender } from './sender.ts';
 import { type SilenceInput, type SilenceRecord, Silences } from './silences.ts';
 import type { OpenedLog, StateLog } from './state-log.ts';
 import { inInterval } from './time-intervals.ts';
@@ -39,8 +43,6 @@ export const VALUE_CHARS_MAX = 65_536;
 export const SWEEP_MS = 30 * 60_000;
 /** The log is rewritten when it exceeds this and four times what it was after the last rewrite. */
 const COMPACT_BYTES_MIN = 16 * 1024 * 1024;
-/** Notifications of one integration under way at once; more wait within their flush. */
-const IN_FLIGHT_PER_INTEGRATION_MAX = 64;
 
 type StateRecord =
   | { readonly k: 'a'; readonly v: StoredAlert }
@@ -50,6 +52,8 @@ type StateRecord =
   | { readonly k: 'h'; readonly v: Decision }
   | { readonly k: 'd'; readonly v: DeadLetter }
   | { readonly k: 'D'; readonly id: string }
+  /** What `sendTo` has delivered: the key of one integration. */
+  | { readonly k: 'o'; readonly v: string; readonly t: number }
   /** A sweep at `t` that left `keep` alone. */
   | { readonly k: 'w'; readonly t: number; readonly keep: readonly string[] };
 
@@ -84,7 +88,9 @@ export class TenantAlerting {
   readonly #options: TenantAlertingOptions;
   readonly #alerts = new Map<string, Alert>();
   readonly #told = new NotificationLog();
-  readonly #slots = new Map<string, { running: number; waiting: (() => void)[] }>();
+  readonly #sender: Sender;
+  readonly #spoken = new Spoken();
+  readonly #ended = new AbortController();
   readonly history = new History();
   readonly silences: Silences;
   /** Fingerprints in order; made anew when there are others. */
@@ -102,6 +108,7 @@ export class TenantAlerting {
     this.#clock = options.clock;
     this.#log = options.state.log;
     this.#config = options.config;
+    this.#sender = new Sender(options);
     this.silences = new Silences((records) => this.#log.append(records.map((v) => ({ k: 's', v }))));
     for (const record of options.state.records) this.#replay(record as StateRecord);
     this.#compactedBytes = this.#log.sizeBytes;
@@ -137,6 +144,9 @@ export class TenantAlerting {
         break;
       case 'D':
         this.history.drop(r.id);
+        break;
+      case 'o':
+        this.#spoken.add(r.v, r.t);
         break;
       case 'w':
         this.#sweep(r.t, new Set(r.keep));
@@ -386,73 +396,16 @@ export class TenantAlerting {
     return true;
   }
 
-  async #send(
+  #send(
     flush: Flush,
     integration: Integration,
     alerts: readonly Alert[],
     idempotencyKey: string,
-    reason: FlushReason,
+    reason: string,
     once = false,
   ): Promise<Delivery> {
-    const { route, nowMs } = flush;
-    const data = templateData(alerts, {
-      receiver: route.receiver,
-      groupLabels: flush.groupLabels,
-      externalURL: this.#options.externalURL,
-      nowMs,
-      notificationReason: reason,
-    });
-    const slot = `${route.receiver}\u0000${nameOf(integration)}`;
-    await this.#enter(slot, flush.signal);
-    try {
-      return await deliver(
-        async () =>
-          integration.channel.send({
-            config: integration.config,
-            http: integration.http,
-            receiver: route.receiver,
-            groupKey: flush.groupKey,
-            data,
-            alerts,
-            resolved: data.status === 'resolved',
-            templates: this.#config.templates,
-            nowMs,
-            signal: flush.signal,
-            ports: this.#options.ports,
-            idempotencyKey,
-          }),
-        { clock: this.#clock, random: this.#options.random ?? Math.random, signal: flush.signal, once },
-      );
-    } finally {
-      this.#leave(slot);
-    }
-  }
-
-  async #enter(slot: string, signal: AbortSignal): Promise<void> {
-    let s = this.#slots.get(slot);
-    if (!s) this.#slots.set(slot, (s = { running: 0, waiting: [] }));
-    if (s.running >= IN_FLIGHT_PER_INTEGRATION_MAX) {
-      const { waiting } = s;
-      await new Promise<void>((resolve, reject) => {
-        const go = (): void => {
-          signal.removeEventListener('abort', stop);
-          resolve();
-        };
-        const stop = (): void => {
-          waiting.splice(waiting.indexOf(go), 1);
-          reject(signal.reason);
-        };
-        waiting.push(go);
-        signal.addEventListener('abort', stop, { once: true });
-      });
-    }
-    s.running++;
-  }
-
-  #leave(slot: string): void {
-    const s = this.#slots.get(slot)!;
-    s.running--;
-    s.waiting.shift()?.();
+    const templates = this.#config.templates;
+    return this.#sender.send({ flush, integration, alerts, templates, idempotencyKey, reason, once });
   }
 
   #failed(flush: Flush, integration: string, alerts: readonly Alert[], delivery: Delivery): void {
@@ -544,6 +497,69 @@ export class TenantAlerting {
     );
   }
 
+  /**
+   * Speaks to a receiver, or to one address, outside of routes and silences: incidents and reports use it. What one
+   * idempotency key has delivered is remembered, also through a crash, so that a second call sends only what is
+   * missing. Tries again until `signal` aborts, at most SEND_TO_MS_MAX. Throws `not_found` for an unknown receiver,
+   * `bad_data` for what is no address, `bad_config` when there is no mail server.
+   */
+  async sendTo(target: DirectTarget, message: DirectMessage, signal: AbortSignal): Promise<Delivery> {
+    const { receiver, integrations } = directIntegrations(this.#config, target);
+    const nowMs = this.#clock.now();
+    const alert = directAlert(message, nowMs, this.#options.externalURL);
+    const limit = new AbortController();
+    const timer = this.#clock.setTimer(() => limit.abort(new Error('the time for this is over')), SEND_TO_MS_MAX);
+    const flush: Flush = {
+      route: { ...this.#config.route, receiver },
+      groupKey: message.groupKey,
+      groupLabels: directGroupLabels(message.labels),
+      alerts: [alert],
+      nowMs,
+      signal: AbortSignal.any([signal, limit.signal, this.#ended.signal]),
+    };
+    const wanted = integrations.filter((i) => message.status === 'firing' || i.sendResolved);
+    try {
+      return joinDeliveries(
+        await Promise.all(wanted.map(async (i) => [nameOf(i), await this.#direct(flush, i, message)])),
+      );
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #direct(flush: Flush, integration: Integration, message: DirectMessage): Promise<Delivery> {
+    const name = nameOf(integration);
+    const key = createHash('sha256')
+      .update(JSON.stringify([message.idempotencyKey, flush.route.receiver, name]))
+      .digest('hex');
+    if (this.#spoken.has(key)) return { ok: true, attempts: 0, error: '' };
+    const delivery = await this.#sender
+      .send({
+        flush,
+        integration,
+        alerts: flush.alerts,
+        templates: this.#config.templates,
+        idempotencyKey: key,
+        reason: message.reason,
+        ...(message.mailHeaders ? { mailHeaders: message.mailHeaders } : {}),
+      })
+      .catch((error: unknown) => ({ ok: false, attempts: 0, error: messageOf(error) }));
+    if (this.#closed) return delivery;
+    this.#decide(
+      flush,
+      delivery.ok ? 'sent' : 'failed',
+      delivery.ok ? message.reason : delivery.error,
+      flush.alerts,
+      name,
+      delivery.attempts,
+    );
+    if (delivery.ok) {
+      this.#spoken.add(key, flush.nowMs);
+      await this.#log.append([{ k: 'o', v: key, t: flush.nowMs }]);
+    }
+    return delivery;
+  }
+
   #decide(
     flush: Flush,
     verdict: Verdict,
@@ -605,6 +621,7 @@ export class TenantAlerting {
       }
     this.silences.sweep(nowMs);
     this.#told.sweep(nowMs);
+    this.#spoken.sweep(nowMs);
     return gone;
   }
 
@@ -630,10 +647,12 @@ export class TenantAlerting {
     for (const v of this.#told.all()) yield { k: 'n', v };
     for (const v of this.history.kept()) yield { k: 'h', v };
     for (const v of this.history.letters().reverse()) yield { k: 'd', v };
+    for (const [v, t] of this.#spoken.all()) yield { k: 'o', v, t };
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#ended.abort(new Error('stopped'));
     this.#sweepTimer?.cancel();
     await this.#dispatcher.stop();
     await this.#log.close();
@@ -643,8 +662,6 @@ export class TenantAlerting {
 function receiversOf(routes: readonly Route[]): readonly string[] {
   return routes.length === 1 ? [routes[0]!.receiver] : [...new Set(routes.map((r) => r.receiver))];
 }
-
-const nameOf = (i: Integration): string => `${i.channel.kind}/${i.index}`;
 
 function sameButEnd(a: Alert, b: Alert): boolean {
   return (

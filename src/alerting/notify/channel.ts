@@ -107,6 +107,8 @@ export interface Notification {
   readonly ports: SendPorts;
   /** The same for every try of one notification, also after a restart. */
   readonly idempotencyKey: string;
+  /** Headers of a mail besides, and before, those of the configuration: threading. */
+  readonly mailHeaders?: Readonly<Record<string, string>>;
 }
 
 export type Outcome =

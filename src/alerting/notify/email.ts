@@ -55,13 +55,17 @@ export const email: Channel = {
       const thread = `<alert-${hashKey(n.groupKey).slice(0, 32)}@vigie>`;
       headers.push(['References', thread], ['In-Reply-To', thread]);
     }
+    const own = Object.entries(n.mailHeaders ?? {});
+    const taken = new Set(own.map(([name]) => name.toLowerCase()));
+    const sent = headers.filter(([name]) => !taken.has(name.toLowerCase()));
+    for (const [name, value] of own) sent.push([name, value.replace(/[\r\n]+/g, ' ')]);
     const from = text(n, 'from');
     try {
       await n.ports.mail({
         config: n.config,
         from,
         to: text(n, 'to'),
-        headers,
+        headers: sent,
         subject,
         text: text(n, 'text'),
         html: n.templates.html(str(n.config, 'html'), n.data),
