@@ -77,7 +77,7 @@ function rulesOf(tenant: string, count: number): string {
     );
     alert(
       `Errors${n}`,
-      `sum by (route) (rate(http_requests_total{${t},code=~"5.."}[${w}])) / sum by (route) (rate(http_requests_total{${t}}[${w}])) > ${0.02 + k / 100}`,
+      `sum by (route) (rate(http_requests_total{${t},code=~"5.."}[${w}])) / sum by (route) (rate(http_requests_total{${t}}[${w}])) > ${0.2 + k / 100}`,
     );
     record(
       `route:latency:p9${k % 10}_${n}`,
@@ -87,10 +87,10 @@ function rulesOf(tenant: string, count: number): string {
       `Slow${n}`,
       `histogram_quantile(0.99, sum by (le, route) (rate(http_request_duration_seconds_bucket{${t}}[${w}]))) > ${5 + k}`,
     );
-    alert(`Memory${n}`, `memory_used_bytes{${t}} / on (instance) memory_limit_bytes{${t}} > 0.${80 + (k % 10)}`);
+    alert(`Memory${n}`, `memory_used_bytes{${t}} / on (instance) memory_limit_bytes{${t}} > 0.9${k % 10}`);
     record(`instance:memory:avg${n}`, `avg_over_time(memory_used_bytes{${t}}[${w}])`);
     record(`tenant:cpu:rate${n}`, `sum(rate(cpu_seconds_total{${t}}[${w}]))`);
-    alert(`Queue${n}`, `max_over_time(queue_depth{${t}}[${w}]) > ${34 + (k % 3)}`);
+    alert(`Queue${n}`, `max_over_time(queue_depth{${t}}[${w}]) > ${36 + (k % 3)}`);
     alert(`Down${n}`, `up{${t}} == 0`);
     record(`queue:depth:max${n}`, `max by (queue) (queue_depth{${t}})`);
     alert(`Few${n}`, `count(up{${t}} == 1) < ${15 - k}`);

@@ -51,11 +51,14 @@ export interface AlertStep {
   readonly hold: boolean;
 }
 
+const NONE: never[] = [];
+
 export class AlertingState {
   readonly active = new Map<string, ActiveAlert>();
 
   /** Applies one evaluation. Throws `execution` for two alerts with equal labels, or more than `limit`. */
   step(candidates: readonly AlertCandidate[], step: AlertStep): StateChange[] {
+    if (candidates.length === 0 && this.active.size === 0) return NONE;
     const { timeMs } = step;
     const found = new Map<string, AlertCandidate>();
     for (const c of candidates) {
@@ -116,6 +119,7 @@ export class AlertingState {
 
   /** ALERTS and ALERTS_FOR_STATE of all pending and firing alerts. */
   samples(rule: { readonly name: string; readonly labels: Labels }, timeMs: number): Sample[] {
+    if (this.active.size === 0) return NONE;
     const out: Sample[] = [];
     for (const alert of this.active.values()) {
       if (alert.state === 'inactive') continue;
@@ -128,6 +132,7 @@ export class AlertingState {
 
   /** Alerts to send now, marked as sent. */
   due(timeMs: number, resendDelayMs: number, intervalMs: number): ActiveAlert[] {
+    if (this.active.size === 0) return NONE;
     const out: ActiveAlert[] = [];
     for (const alert of this.active.values()) {
       if (alert.state === 'pending') continue;
@@ -138,6 +143,13 @@ export class AlertingState {
       out.push(alert);
     }
     return out;
+  }
+
+  /** Pending and firing. */
+  get count(): number {
+    let n = 0;
+    for (const a of this.active.values()) if (a.state !== 'inactive') n++;
+    return n;
   }
 
   /** Pending and firing, by labels. */

@@ -72,6 +72,7 @@ export class RunningGroup {
   iterations = 0;
   iterationsMissed = 0;
   failures = 0;
+  #query: QueryOptions = {};
   readonly #counted = new Map<RunningRule, number>();
   readonly #toldHealth = new Map<RunningRule, RuleHealth>();
 
@@ -89,6 +90,7 @@ export class RunningGroup {
     const pending: Pending[] = [];
     const { rules } = this;
     const { independent, needsFlush } = this.#dependencies;
+    this.#query = { ...context.query, signal };
     for (let i = 0; i < rules.length; ) {
       if (signal.aborted) return;
       if (needsFlush[i] && pending.length > 0) await this.#flush(pending, context);
@@ -119,12 +121,12 @@ export class RunningGroup {
   ): Promise<void> {
     const began = context.clock.monotonicMs();
     rule.lastEvaluationMs = context.clock.now();
-    const counted = this.#counted.get(rule) ?? 0;
+    const counted = rule.alerts ? (this.#counted.get(rule) ?? 0) : 0;
     const input: RuleInput = {
       engine: context.engine,
       source: context.source,
       evaluator: context.evaluator,
-      query: { ...context.query, signal },
+      query: this.#query,
       timeMs,
       queryOffsetMs: this.queryOffsetMs,
       limit: rule.alerts ? this.#alertLimit(context, counted) : this.spec.limit,
@@ -146,9 +148,11 @@ export class RunningGroup {
       this.#fail(rule, error, context);
     }
     if (rule.alerts) {
-      const now = rule.alerts.list().length;
-      context.alerts.count += now - counted;
-      this.#counted.set(rule, now);
+      const now = rule.alerts.count;
+      if (now !== counted) {
+        context.alerts.count += now - counted;
+        this.#counted.set(rule, now);
+      }
     }
     rule.evaluationSeconds = (context.clock.monotonicMs() - began) / 1000;
     context.onEvaluated(rule.evaluationSeconds, failed);
@@ -227,7 +231,7 @@ export class RunningGroup {
         return;
       }
     }
-    for (const p of batch) p.rule.written = p.samples.map((s) => s.labels);
+    for (const p of batch) p.rule.wrote(p.samples);
   }
 
   /** Two rules that write one series: the later one is told, as its sample was refused. */

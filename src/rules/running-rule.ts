@@ -8,6 +8,7 @@ import type { QueryEngine, QueryOptions } from '../promql/engine.ts';
 import type { SampleSource } from '../promql/source.ts';
 import { AlertingState, type StateChange } from './alert-state.ts';
 import { AlertTemplates } from './alert-templates.ts';
+import { selectorsOf } from './dependencies.ts';
 import { CountingSource, missingSelectors } from './missing-data.ts';
 import type { RuleEvaluator, RuleSample, RuleTemplates, RuleView } from './ports.ts';
 import type { RuleSpec } from './rule-file.ts';
@@ -31,6 +32,7 @@ export interface RuleOutput {
   readonly changes: readonly StateChange[];
 }
 
+const NONE: never[] = [];
 /** No alert is an answer, not missing data. */
 const isAlertSeries = (s: VectorSelector): boolean => s.name === 'ALERTS' || s.name === 'ALERTS_FOR_STATE';
 
@@ -61,8 +63,11 @@ export class RunningRule {
   lastEvaluationMs = 0;
   /** Labels of the series written by the last good evaluation. */
   written: readonly Labels[] = [];
-  /** Sample labels -> labels as recorded. */
+  /** Sample labels -> labels as recorded, of the last evaluation; and both in order. */
   #recorded = new Map<Labels, Labels>();
+  #selectors: readonly VectorSelector[] | undefined;
+  #from: readonly Labels[] = [];
+  #to: readonly Labels[] = [];
 
   constructor(spec: RuleSpec, templates: RuleTemplates, restored: boolean, onTemplateError: (error: unknown) => void) {
     this.spec = spec;
@@ -96,8 +101,7 @@ export class RunningRule {
   #fast(input: RuleInput, atMs: number): readonly RuleSample[] | Promise<readonly RuleSample[]> | undefined {
     const answer = input.evaluator?.evaluate(this.spec, atMs);
     if (!answer) return undefined;
-    this.missing =
-      answer.samples.length > 0 ? [] : missingSelectors(this.spec.expr, (s) => isAlertSeries(s) || answer.has(s));
+    this.missing = answer.samples.length > 0 ? NONE : this.#missingOf(answer.has);
     const tell = input.evaluator!.onDifference;
     if (!tell) return answer.samples;
     return this.#query(input, atMs).then((wanted) => {
@@ -105,6 +109,13 @@ export class RunningRule {
       if (difference !== '') tell(this.spec, atMs, difference);
       return wanted;
     });
+  }
+
+  #missingOf(has: (s: VectorSelector) => boolean): readonly string[] {
+    this.#selectors ??= selectorsOf(this.spec.expr).filter((s) => !isAlertSeries(s));
+    // mostly all are there, and then there is nothing to think about
+    if (this.#selectors.every(has)) return NONE;
+    return missingSelectors(this.spec.expr, (s) => isAlertSeries(s) || has(s));
   }
 
   async #query(input: RuleInput, atMs: number): Promise<readonly RuleSample[]> {
@@ -124,35 +135,58 @@ export class RunningRule {
   }
 
   #record(samples: readonly RuleSample[], atMs: number, limit: number): Sample[] {
-    const { name, labels } = this.spec;
-    const next = new Map<Labels, Labels>();
-    const seen = new Set<string>();
-    const out: Sample[] = [];
-    for (const s of samples) {
-      const to = this.#recorded.get(s.labels) ?? s.labels.with(METRIC_NAME, name).merge(labels);
-      next.set(s.labels, to);
-      if (seen.has(to.key))
-        throw new VigieError('execution', 'vector contains metrics with the same labelset after applying rule labels');
-      seen.add(to.key);
-      out.push({ labels: to, timestampMs: atMs, value: s.value, ...(s.histogram && { histogram: s.histogram }) });
+    let same = samples.length === this.#from.length;
+    for (let i = 0; same && i < samples.length; i++) same = samples[i]!.labels === this.#from[i];
+    if (!same) this.#recordLabels(samples);
+    if (limit > 0 && samples.length > limit)
+      throw new VigieError('execution', `exceeded limit of ${limit} with ${samples.length} series`);
+    const to = this.#to;
+    const out: Sample[] = new Array(samples.length);
+    for (let i = 0; i < samples.length; i++) {
+      const { value, histogram } = samples[i]!;
+      out[i] = histogram
+        ? { labels: to[i]!, timestampMs: atMs, value, histogram }
+        : { labels: to[i]!, timestampMs: atMs, value };
     }
-    if (limit > 0 && out.length > limit)
-      throw new VigieError('execution', `exceeded limit of ${limit} with ${out.length} series`);
-    this.#recorded = next;
     return out;
   }
 
+  /** Names what is recorded. Objects that came before keep what they were named, so that the store knows them again. */
+  #recordLabels(samples: readonly RuleSample[]): void {
+    const { name, labels } = this.spec;
+    const next = new Map<Labels, Labels>();
+    const to: Labels[] = [];
+    for (const s of samples) {
+      const recorded = this.#recorded.get(s.labels) ?? s.labels.with(METRIC_NAME, name).merge(labels);
+      next.set(s.labels, recorded);
+      to.push(recorded);
+    }
+    if (new Set(to.map((l) => l.key)).size !== to.length)
+      throw new VigieError('execution', 'vector contains metrics with the same labelset after applying rule labels');
+    this.#recorded = next;
+    this.#from = samples.map((s) => s.labels);
+    this.#to = to;
+  }
+
   /** Stale markers for series of the last evaluation that are not among `samples`. */
-  stale(samples: readonly Sample[], atMs: number): Sample[] {
+  stale(samples: readonly Sample[], atMs: number): readonly Sample[] {
     const { written } = this;
-    if (written.length === 0) return [];
+    if (written.length === 0) return NONE;
     let same = written.length === samples.length;
     for (let i = 0; same && i < written.length; i++) same = written[i] === samples[i]!.labels;
-    if (same) return [];
+    if (same) return NONE;
     const now = new Set(samples.map((s) => s.labels.key));
     return written
       .filter((l) => !now.has(l.key))
       .map((labels) => ({ labels, timestampMs: atMs, value: 0, stale: true }));
+  }
+
+  /** The samples are in the store. */
+  wrote(samples: readonly Sample[]): void {
+    const { written } = this;
+    let same = written.length === samples.length;
+    for (let i = 0; same && i < samples.length; i++) same = written[i] === samples[i]!.labels;
+    if (!same) this.written = samples.map((s) => s.labels);
   }
 
   failed(error: unknown): void {

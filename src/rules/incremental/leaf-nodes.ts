@@ -19,6 +19,8 @@ export abstract class LeafNode extends VectorNode {
   /** Ring of each series, by id. */
   protected slots: Int32Array = new Int32Array(0);
   protected names: Labels[] = [];
+  /** Labels of the series as the store has them, by id. */
+  protected series: readonly Labels[] = [];
   #opened = new Map<Labels, number>();
   /** Series that had any sample in the window, stale markers included. */
   found = 0;
@@ -41,6 +43,10 @@ export abstract class LeafNode extends VectorNode {
     if (this.#seriesVersion === cycle.seriesVersion) return;
     const refs = cycle.source.select(this.#matchers);
     const n = refs.length;
+    if (this.#unchanged(refs, cycle)) {
+      this.#seriesVersion = cycle.seriesVersion;
+      return;
+    }
     const opened = new Map<Labels, number>();
     let same = n === this.refs.length;
     const slots = new Int32Array(n);
@@ -59,18 +65,29 @@ export abstract class LeafNode extends VectorNode {
     this.#opened = opened;
     this.#seriesVersion = cycle.seriesVersion;
     if (same) return;
+    this.series = [...opened.keys()];
     this.refs = refs;
     this.slots = slots;
-    const names = [...opened.keys()].map((l) => this.rename(l));
+    const names = this.series.map((l) => this.rename(l));
     this.resize(n);
     this.names = names;
     if (new Set(names.map((l) => l.key)).size !== n) this.names = [];
+  }
+
+  /** Series came or went, but none of these. */
+  #unchanged(refs: ArrayLike<number>, cycle: Cycle): boolean {
+    const { series } = this;
+    if (refs.length !== series.length) return false;
+    for (let i = 0; i < series.length; i++)
+      if (refs[i] !== this.refs[i] || cycle.source.labels(refs[i]!) !== series[i]) return false;
+    return true;
   }
 
   override dispose(rings: Rings): void {
     for (const [labels] of this.#opened) this.#slotOf.give(labels, rings);
     this.#opened = new Map();
     this.refs = [];
+    this.series = [];
     this.#seriesVersion = -1;
   }
 

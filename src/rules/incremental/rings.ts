@@ -7,8 +7,11 @@ import { isStale } from '../../model/sample.ts';
 import type { IncrementalSource, SampleSink } from './source.ts';
 
 /** Samples kept before the oldest that is needed, so that runs are moved seldom. */
-const SLACK_SHARE = 2;
+const SLACK_SHARE = 1.5;
+/** Moved to a larger place when less than this share is left over. */
+const TIGHT_SHARE = 1.2;
 const CAPACITY_MIN = 16;
+const CAPACITY_STEP = 16;
 export const RING_SAMPLES_MAX = 200_000;
 
 export class Rings implements SampleSink {
@@ -129,8 +132,8 @@ export class Rings implements SampleSink {
     if (start > this.start[slot]!) this.completeFrom[slot] = Math.max(this.completeFrom[slot]!, oldest);
     const length = end - start;
     let to = from;
-    if ((length + 1) * SLACK_SHARE > this.#capacity[slot]!) {
-      const capacity = Math.max(CAPACITY_MIN, 2 ** Math.ceil(Math.log2((length + 1) * SLACK_SHARE)));
+    if ((length + 1) * TIGHT_SHARE > this.#capacity[slot]!) {
+      const capacity = Math.max(CAPACITY_MIN, Math.ceil(((length + 1) * SLACK_SHARE) / CAPACITY_STEP) * CAPACITY_STEP);
       to = this.#take(capacity);
       this.#move(from + start, to, length);
       this.#release(slot);

@@ -40,6 +40,12 @@ export interface WriterPorts {
   readonly onResult: (result: WriteResult) => void;
 }
 
+interface KnownSeries {
+  readonly ref: number;
+  /** The index's own object for the series: another one means another series. */
+  readonly labels: Labels;
+}
+
 let refs = new Uint32Array(1024);
 
 export class TenantWriter implements MetricsWriter {
@@ -47,6 +53,9 @@ export class TenantWriter implements MetricsWriter {
   readonly #find: () => Tenant;
   readonly #ports: WriterPorts;
   #tenant: Tenant;
+  /** Series of label sets that were written as objects before, by identity: rules write the same objects again and again. */
+  #known = new WeakMap<Labels, KnownSeries>();
+  #knownOf: Tenant | undefined;
 
   constructor(find: () => Tenant, ports: WriterPorts) {
     this.#find = find;
@@ -236,6 +245,10 @@ export class TenantWriter implements MetricsWriter {
     const cache = batch.dialect === 'labels' ? undefined : tenant.keyCache(batch.dialect);
     // one series may be written in many ways; a sender that tries them all shall not fill the memory
     if (cache && cache.count > KEYS_PER_SERIES_MAX * head.index.alive + KEYS_SPARE) cache.clear();
+    if (!cache && this.#knownOf !== tenant) {
+      this.#known = new WeakMap();
+      this.#knownOf = tenant;
+    }
     const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength);
     let previous = NO_SERIES;
     for (let i = 0; i < seriesCount; i++) {
@@ -246,6 +259,10 @@ export class TenantWriter implements MetricsWriter {
           ref = cache.ref(entry);
           previous = entry;
         }
+      } else {
+        const known = this.#known.get(batch.labels(i));
+        // a ref may have been given to another series meanwhile
+        if (known && head.index.isAlive(known.ref) && head.index.labels(known.ref) === known.labels) ref = known.ref;
       }
       if (ref === NO_SERIES) {
         const labels = this.#checkedLabels(batch, i, quota, tally);
@@ -260,7 +277,10 @@ export class TenantWriter implements MetricsWriter {
               );
             else ref = head.addSeries(labels);
           }
-          if (ref !== NO_SERIES && cache) previous = cache.add(previous, keys, keyStart[i]!, keyEnd[i]!, ref);
+          if (ref !== NO_SERIES) {
+            if (cache) previous = cache.add(previous, keys, keyStart[i]!, keyEnd[i]!, ref);
+            else this.#known.set(labels, { ref, labels: head.index.labels(ref) });
+          }
         }
       }
       refs[i] = ref;
