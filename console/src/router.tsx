@@ -25,6 +25,7 @@ const routes = [
   page('/', () => import('./pages/overview/overview-page.tsx'), 'OverviewPage'),
   page('/alerts', () => import('./pages/alerts/alerts-page.tsx'), 'AlertsPage'),
   page('/silences', () => import('./pages/alerts/silences-page.tsx'), 'SilencesPage'),
+  page('/routes', () => import('./pages/alerts/routes-page.tsx'), 'RoutesPage'),
   page('/explore', () => import('./pages/explore/explore-page.tsx'), 'ExplorePage'),
   page('/dashboards', () => import('./pages/dashboards/dashboards-page.tsx'), 'DashboardsPage'),
   page('/dashboards/$uid', () => import('./pages/dashboards/dashboard-page.tsx'), 'DashboardPage'),

@@ -18,7 +18,7 @@ export function Empty({ title, children }: { readonly title: string; readonly ch
   return (
     <div style={{ textAlign: 'center', padding: '24px 12px' }}>
       <IconMoodEmpty size={28} aria-hidden className="muted" />
-      <Text fw={600} mt={4}>
+      <Text fw={600} size="sm" mt={4}>
         {title}
       </Text>
       {children && (

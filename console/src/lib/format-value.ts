@@ -202,6 +202,7 @@ function dateFormat(locale: string, timeZone: string | undefined): Intl.DateTime
     format = new Intl.DateTimeFormat(locale, {
       dateStyle: 'medium',
       timeStyle: 'medium',
+      hourCycle: 'h23',
       ...(timeZone && timeZone !== 'browser' ? { timeZone } : {}),
     });
     dates.set(key, format);

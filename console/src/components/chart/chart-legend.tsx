@@ -3,6 +3,9 @@ import { Button } from '@mantine/core';
 import { summarise } from '../../lib/series.ts';
 import { useText } from '../../lib/use-text.ts';
 
+export const LEGEND_FIGURES = ['last', 'min', 'max', 'avg'] as const;
+export type LegendFigure = (typeof LEGEND_FIGURES)[number] | 'sum';
+
 export interface LegendSeries {
   readonly name: string;
   readonly colour: string;
@@ -20,7 +23,10 @@ export function ChartLegend(props: {
   readonly toggle: (name: string, only: boolean) => void;
   readonly asTable: boolean;
   readonly setAsTable: (on: boolean) => void;
+  /** Figures of the table, in their order. */
+  readonly figures?: readonly LegendFigure[];
 }) {
+  const figuresShown = props.figures ?? LEGEND_FIGURES;
   const { series, kind, hidden, toggle, unit, decimals, asTable, setAsTable } = props;
   const { t, value } = useText();
   const name = (s: LegendSeries) => (
@@ -46,36 +52,35 @@ export function ChartLegend(props: {
           <Toggle asTable={asTable} setAsTable={setAsTable} />
         </div>
       ) : (
-        <>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">{t('chart.series')}</th>
-                {(['last', 'min', 'max', 'avg'] as const).map((k) => (
-                  <th key={k} scope="col" className="num">
-                    {t(`chart.${k}`)}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {series.map((s) => {
-                const figures = summarise(s.values);
-                return (
-                  <tr key={s.name}>
-                    <th scope="row">{name(s)}</th>
-                    {(['last', 'min', 'max', 'avg'] as const).map((k) => (
-                      <td key={k} className="num">
-                        {value(figures[k], s.unit ?? unit, s.decimals ?? decimals)}
-                      </td>
-                    ))}
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
-          <Toggle asTable={asTable} setAsTable={setAsTable} />
-        </>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">
+                {t('chart.series')} <Toggle asTable={asTable} setAsTable={setAsTable} />
+              </th>
+              {figuresShown.map((k) => (
+                <th key={k} scope="col" className="num">
+                  {t(`chart.${k}`)}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {series.map((s) => {
+              const figures = summarise(s.values);
+              return (
+                <tr key={s.name}>
+                  <th scope="row">{name(s)}</th>
+                  {figuresShown.map((k) => (
+                    <td key={k} className="num">
+                      {value(figures[k], s.unit ?? unit, s.decimals ?? decimals)}
+                    </td>
+                  ))}
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
       )}
     </section>
   );

@@ -11,7 +11,7 @@ import uPlot from 'uplot';
 import { namedColour, seriesColour, seriesDash } from '../../lib/palette.ts';
 import { useText } from '../../lib/use-text.ts';
 import { useView } from '../../lib/view.ts';
-import { ChartLegend } from './chart-legend.tsx';
+import { ChartLegend, type LegendFigure } from './chart-legend.tsx';
 import { ChartTable } from './chart-table.tsx';
 import { drawMarks, type Mark, type Threshold } from './marks.ts';
 
@@ -47,6 +47,7 @@ export interface ChartProps {
   /** Pairs of indexes into `series`: the space between upper and lower is shaded. */
   readonly bands?: readonly { readonly upper: number; readonly lower: number; readonly colour?: string }[];
   readonly legend?: 'list' | 'table' | 'hidden';
+  readonly legendFigures?: readonly LegendFigure[] | undefined;
   readonly syncKey?: string;
   readonly onCanvas?: (canvas: HTMLCanvasElement | undefined) => void;
 }
@@ -283,6 +284,7 @@ export function TimeSeriesChart(props: ChartProps) {
           toggle={toggle}
           asTable={asTable}
           setAsTable={setAsTable}
+          {...(props.legendFigures ? { figures: props.legendFigures } : {})}
         />
       )}
     </div>

@@ -9,6 +9,8 @@ export function TenantSwitcher() {
   const { tenant, set } = useView();
   const session = useSession();
   const choices = session?.tenants ?? [];
+  const own = choices.filter((c) => !c.synthetic);
+  const made = choices.filter((c) => c.synthetic);
   const current = choices.find((c) => c.id === tenant);
   return (
     <>
@@ -16,10 +18,13 @@ export function TenantSwitcher() {
         aria-label={t('frame.tenant')}
         size="sm"
         value={tenant}
-        style={{ maxWidth: 190 }}
+        style={{ maxWidth: 220 }}
         data={[
           ...(current || tenant === '' ? [] : [{ value: tenant, label: tenant }]),
-          ...choices.map((c) => ({ value: c.id, label: c.synthetic ? `${c.name} (${t('demo.synthetic')})` : c.name })),
+          ...own.map((c) => ({ value: c.id, label: c.name })),
+          ...(made.length > 0
+            ? [{ group: t('demo.synthetic'), items: made.map((c) => ({ value: c.id, label: c.name })) }]
+            : []),
         ]}
         onChange={(event) => set({ tenant: event.currentTarget.value })}
       />

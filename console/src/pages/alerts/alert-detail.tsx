@@ -7,6 +7,7 @@ import { useText } from '../../lib/use-text.ts';
 import { frameSearch, useView } from '../../lib/view.ts';
 import { SeverityBadge } from '../overview/active-alerts.tsx';
 import type { AlertRow } from './alerts-page.tsx';
+import { DecisionsAbout } from './decisions.tsx';
 
 /** The comparison at the end of an expression is a threshold: the graph shows what is compared. */
 export function splitThreshold(expr: string): { readonly expr: string; readonly threshold?: number } {
@@ -19,6 +20,10 @@ export function splitThreshold(expr: string): { readonly expr: string; readonly 
   return { expr: left, threshold: Number(m[2]) };
 }
 
+const asMatchers = (labels: Readonly<Record<string, string>>): string =>
+  Object.entries(labels)
+    .map(([k, v]) => `${k}=${JSON.stringify(v)}`)
+    .join(', ');
 const URL_OK = /^(https?:\/\/|\/)/;
 
 export function AlertDetail({ row }: { readonly row: AlertRow }) {
@@ -63,6 +68,7 @@ export function AlertDetail({ row }: { readonly row: AlertRow }) {
           </Code>
         </>
       )}
+      {row.alert && <DecisionsAbout fingerprint={row.alert.fingerprint} />}
       <Group>
         {row.rule && (
           <Button
@@ -77,13 +83,19 @@ export function AlertDetail({ row }: { readonly row: AlertRow }) {
         <Button
           component={Link}
           variant="default"
+          to={'/routes' as never}
+          search={{ ...frameSearch(search), labels: asMatchers(row.labels) } as never}
+        >
+          {t('routes.who')}
+        </Button>
+        <Button
+          component={Link}
+          variant="default"
           to={'/silences' as never}
           search={
             {
               ...frameSearch(search),
-              for: Object.entries(row.labels)
-                .map(([k, v]) => `${k}=${JSON.stringify(v)}`)
-                .join(', '),
+              for: asMatchers(row.labels),
             } as never
           }
         >

@@ -6,6 +6,7 @@ import { Labels } from '../../components/labels.tsx';
 import { QueryView } from '../../components/states.tsx';
 import { useText } from '../../lib/use-text.ts';
 import { useView } from '../../lib/view.ts';
+import { DeadLetters, Decisions } from './decisions.tsx';
 
 export function NotificationHistory() {
   const { t, date } = useText();
@@ -43,6 +44,7 @@ export function NotificationHistory() {
           />
         )}
       </QueryView>
+      <DeadLetters />
       <h2 style={{ fontSize: 16, margin: 0 }}>{t('alerts.notifications')}</h2>
       <QueryView query={sent}>
         {(data) => (
@@ -71,6 +73,8 @@ export function NotificationHistory() {
           />
         )}
       </QueryView>
+      <h2 style={{ fontSize: 16, margin: 0 }}>{t('why.title')}</h2>
+      <Decisions />
     </div>
   );
 }

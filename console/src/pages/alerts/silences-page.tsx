@@ -1,16 +1,22 @@
 /** Silences: who silenced what, until when, and a form for a new one (Alertmanager's matcher syntax). */
 import { Button, Group, NativeSelect, TextInput } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { createSilence, expireSilence, matcherText, type SilenceMatcher, silences } from '../../api/alertmanager.ts';
+import { silencePreview } from '../../api/routing.ts';
 import { useSession } from '../../api/session.ts';
 import { DataTable } from '../../components/data-table.tsx';
+import { Labels } from '../../components/labels.tsx';
 import { Page, Panel, Problem, QueryView } from '../../components/states.tsx';
 import { parseMatchers } from '../../lib/matchers.ts';
 import { parseDurationMs } from '../../lib/time-range.ts';
 import { useText } from '../../lib/use-text.ts';
 import { useView } from '../../lib/view.ts';
+
+const PREVIEW_AFTER_MS = 400;
+const PREVIEW_SHOWN_MAX = 20;
 
 export function SilencesPage() {
   const { t, date } = useText();
@@ -149,7 +155,34 @@ function NewSilence({ done }: { readonly done: () => void }) {
           </Button>
         </Group>
         {create.error && <Problem error={create.error} />}
+        {matchers && <Preview matchers={matchers.map(matcherText)} />}
       </form>
     </Panel>
+  );
+}
+
+/** What the silence would mute now, asked once the typing rests. */
+function Preview({ matchers }: { readonly matchers: readonly string[] }) {
+  const { t, value } = useText();
+  const { tenant } = useView();
+  const [asked] = useDebouncedValue(matchers.join(','), PREVIEW_AFTER_MS);
+  const query = useQuery({
+    queryKey: ['silence-preview', tenant, asked],
+    queryFn: () => silencePreview(tenant, [asked]),
+    retry: false,
+  });
+  if (query.error) return <Problem error={query.error} />;
+  if (!query.data) return null;
+  return (
+    <div role="status" style={{ marginTop: 10 }}>
+      <strong>{t('silences.preview', { count: value(query.data.total) })}</strong>
+      <ul style={{ margin: '4px 0 0', paddingLeft: 18, maxHeight: 160, overflow: 'auto' }}>
+        {query.data.alerts.slice(0, PREVIEW_SHOWN_MAX).map((a) => (
+          <li key={a.fingerprint}>
+            {a.labels['alertname']} <Labels labels={a.labels} without={['alertname']} />
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }

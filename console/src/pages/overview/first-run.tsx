@@ -3,6 +3,7 @@ import { Anchor, Button, CloseButton, Group } from '@mantine/core';
 import { IconCircle, IconCircleCheck } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { useSession } from '../../api/session.ts';
 import { firstRun, savePreferences, switchDemo } from '../../api/vigie.ts';
 import { useText } from '../../lib/use-text.ts';
 import { frameSearch, useView } from '../../lib/view.ts';
@@ -17,6 +18,7 @@ const PLACES = {
 export function FirstRun() {
   const { t } = useText();
   const { tenant, search } = useView();
+  const session = useSession();
   const queries = useQueryClient();
   const { data } = useQuery({ queryKey: ['first-run', tenant], queryFn: () => firstRun(tenant), staleTime: 30_000 });
   const dismiss = useMutation({
@@ -24,7 +26,9 @@ export function FirstRun() {
     onSettled: () => queries.invalidateQueries({ queryKey: ['first-run'] }),
   });
   const demo = useMutation({ mutationFn: () => switchDemo(true), onSettled: () => queries.invalidateQueries() });
-  if (!data || data.done) return null;
+  // a synthetic tenant needs no guide: it was never empty
+  const synthetic = session?.tenants?.some((c) => c.id === tenant && c.synthetic) ?? false;
+  if (!data || data.done || synthetic) return null;
   return (
     <section className="panel" style={{ marginBottom: 12 }} aria-label={t('firstRun.title')}>
       <header>

@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import type { OverviewAnswer } from '../../../../src/http/contract/overview.ts';
+import { asVector, queryInstant } from '../../api/prometheus.ts';
 import { overview } from '../../api/vigie.ts';
 import { QueryChart } from '../../components/chart/query-chart.tsx';
 import { Page, Panel, QueryView } from '../../components/states.tsx';
@@ -13,7 +14,21 @@ import { ActiveAlerts } from './active-alerts.tsx';
 import { FirstRun } from './first-run.tsx';
 
 const REFRESH_MS = 10_000;
+const SIGNALS = 'count by (__name__) ({__name__=~"http_requests_total|node_cpu_seconds_total"})';
 const DISK = 'fstype!~"tmpfs|ramfs|overlay|squashfs|devtmpfs|nsfs|proc"';
+
+/** Which charts this tenant has data for; while nothing is known, or nothing came, the host's charts say what is missing. */
+function useSignals(): { readonly services: boolean; readonly host: boolean } {
+  const { tenant } = useView();
+  const { data, isLoading } = useQuery({
+    queryKey: ['signals', tenant],
+    queryFn: async () =>
+      asVector((await queryInstant(tenant, SIGNALS)).data).map((item) => item.metric['__name__'] ?? ''),
+    staleTime: 60_000,
+  });
+  const services = data?.includes('http_requests_total') ?? false;
+  return { services, host: !isLoading && (!services || data!.includes('node_cpu_seconds_total')) };
+}
 
 export function OverviewPage() {
   const { t } = useText();
@@ -23,6 +38,7 @@ export function OverviewPage() {
     queryFn: () => overview(tenant),
     refetchInterval: REFRESH_MS,
   });
+  const { services, host } = useSignals();
   return (
     <Page title={t('nav.overview')}>
       <FirstRun />
@@ -33,44 +49,83 @@ export function OverviewPage() {
           <ActiveAlerts />
         </Panel>
         {query.data && <Health data={query.data} />}
-        <Chart
-          title={t('overview.cpu')}
-          expr={'100 * (1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[1m])))'}
-          unit="percent"
-          max={100}
-        />
-        <Chart
-          title={t('overview.memory')}
-          expr={'100 * (1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes)'}
-          unit="percent"
-          max={100}
-        />
-        <Chart
-          title={t('overview.disk')}
-          expr={`100 * (1 - node_filesystem_avail_bytes{${DISK}} / node_filesystem_size_bytes{${DISK}})`}
-          legend="{{mountpoint}}"
-          unit="percent"
-          max={100}
-        />
-        <Chart
-          title={t('overview.diskIo')}
-          expr={
-            'sum by (instance, device) (rate(node_disk_read_bytes_total[1m]) + rate(node_disk_written_bytes_total[1m]))'
-          }
-          legend="{{device}}"
-          unit="binBps"
-        />
-        <Chart
-          title={t('overview.network')}
-          expr={
-            'sum by (device) (rate(node_network_receive_bytes_total{device!="lo"}[1m]) + rate(node_network_transmit_bytes_total{device!="lo"}[1m]))'
-          }
-          legend="{{device}}"
-          unit="Bps"
-        />
-        <Chart title={t('overview.load')} expr="node_load1" />
+        {services && <ServiceCharts />}
+        {host && <HostCharts />}
       </div>
     </Page>
+  );
+}
+
+/** Requests, failures and latency: what the people of a service ask first. */
+function ServiceCharts() {
+  const { t } = useText();
+  return (
+    <>
+      <Chart
+        title={t('overview.latency')}
+        expr={'histogram_quantile(0.95, sum by (le, service) (rate(http_request_duration_seconds_bucket[5m])))'}
+        legend="{{service}}"
+        unit="s"
+      />
+      <Chart
+        title={t('overview.failed')}
+        expr={
+          'sum by (service) (rate(http_requests_total{status=~"5.."}[5m])) / sum by (service) (rate(http_requests_total[5m]))'
+        }
+        legend="{{service}}"
+        unit="percentunit"
+      />
+      <Chart
+        title={t('overview.requests')}
+        expr={'sum by (service) (rate(http_requests_total[5m]))'}
+        legend="{{service}}"
+        unit="reqps"
+      />
+    </>
+  );
+}
+
+function HostCharts() {
+  const { t } = useText();
+  return (
+    <>
+      <Chart
+        title={t('overview.cpu')}
+        expr={'100 * (1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[1m])))'}
+        unit="percent"
+        max={100}
+      />
+      <Chart
+        title={t('overview.memory')}
+        expr={'100 * (1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes)'}
+        unit="percent"
+        max={100}
+      />
+      <Chart
+        title={t('overview.disk')}
+        expr={`100 * (1 - node_filesystem_avail_bytes{${DISK}} / node_filesystem_size_bytes{${DISK}})`}
+        legend="{{mountpoint}}"
+        unit="percent"
+        max={100}
+      />
+      <Chart
+        title={t('overview.diskIo')}
+        expr={
+          'sum by (instance, device) (rate(node_disk_read_bytes_total[1m]) + rate(node_disk_written_bytes_total[1m]))'
+        }
+        legend="{{device}}"
+        unit="binBps"
+      />
+      <Chart
+        title={t('overview.network')}
+        expr={
+          'sum by (device) (rate(node_network_receive_bytes_total{device!="lo"}[1m]) + rate(node_network_transmit_bytes_total{device!="lo"}[1m]))'
+        }
+        legend="{{device}}"
+        unit="Bps"
+      />
+      <Chart title={t('overview.load')} expr="node_load1" />
+    </>
   );
 }
 
@@ -152,6 +207,7 @@ function Tile({
 
 function Tiles({ data }: { readonly data: OverviewAnswer }) {
   const { t, value, ago } = useText();
+  const targets = data.targets.up + data.targets.down + data.targets.unknown;
   const worst = data.health.some((h) => h.state === 'down')
     ? 'down'
     : data.health.some((h) => h.state === 'degraded')
@@ -159,6 +215,8 @@ function Tiles({ data }: { readonly data: OverviewAnswer }) {
       : data.health.some((h) => h.state === 'unknown')
         ? 'unknown'
         : 'ok';
+  // severity none is the dead man's switch: it fires as long as all is well
+  const serious = data.alerts.firing - (data.alerts.bySeverity['none'] ?? 0);
   const refused = Object.values(data.ingest.refused).reduce((a, b) => a + b, 0);
   return (
     <div className="tiles">
@@ -172,10 +230,11 @@ function Tiles({ data }: { readonly data: OverviewAnswer }) {
       <Tile
         to="/alerts"
         label={t('overview.firing')}
-        state={data.alerts.firing > 0 ? 'firing' : 'ok'}
-        value={value(data.alerts.firing, 'none')}
+        state={serious > 0 ? 'firing' : 'ok'}
+        value={value(serious, 'none')}
         detail={
           Object.entries(data.alerts.bySeverity)
+            .filter(([s]) => s !== 'none')
             .map(([s, n]) => `${s || '–'} ${n}`)
             .join(' · ') || t('overview.pending', { count: data.alerts.pending })
         }
@@ -203,8 +262,8 @@ function Tiles({ data }: { readonly data: OverviewAnswer }) {
         to="/targets"
         label={t('nav.targets')}
         state={data.targets.down > 0 ? 'down' : data.targets.up > 0 ? 'ok' : 'unknown'}
-        value={`${data.targets.up}/${data.targets.up + data.targets.down + data.targets.unknown}`}
-        detail={t('overview.up')}
+        value={targets === 0 ? '0' : `${data.targets.up}/${targets}`}
+        detail={targets === 0 ? t('targets.none') : t('overview.up')}
       />
       <Tile
         to="/administration"

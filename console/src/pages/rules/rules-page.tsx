@@ -54,6 +54,7 @@ export function RulesPage() {
               defaultValue={shown.length <= 6 ? shown.map(({ group }) => `${group.file}/${group.name}`) : []}
               chevronPosition="left"
               order={2}
+              styles={{ label: { padding: '7px 0', fontSize: 14 }, content: { padding: '4px 16px 12px' } }}
             >
               {shown.map(({ group, rules: list }) => (
                 <Group key={`${group.file}/${group.name}`} group={group} list={list} />

@@ -70,12 +70,23 @@ export function Stats({ panel, data, height }: BodyProps) {
         gap: 8,
         height: '100%',
         overflow: 'auto',
-        alignItems: 'center',
       }}
     >
       {figures.map((f, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: two figures may share a name
-        <div key={`${f.name}${i}`} style={{ position: 'relative', minWidth: 0, textAlign: 'center', containerType: 'inline-size' }}>
+        <div
+          // biome-ignore lint/suspicious/noArrayIndexKey: two figures may share a name
+          key={`${f.name}${i}`}
+          style={{
+            position: 'relative',
+            minWidth: 0,
+            textAlign: 'center',
+            containerType: 'inline-size',
+            display: 'flex',
+            flexDirection: 'column',
+            justifyContent: 'center',
+            paddingBottom: graph && f.values.length > 2 ? '6%' : 0,
+          }}
+        >
           {graph && f.values.length > 2 && <Spark values={f.values} colour={f.colour} />}
           {names && (
             <div className="muted" style={{ fontSize: 12.5, overflowWrap: 'anywhere' }}>
@@ -127,8 +138,8 @@ function Spark({
         position: 'absolute',
         inset: 'auto 0 0 0',
         width: '100%',
-        height: '46%',
-        opacity: 0.25,
+        height: '30%',
+        opacity: 0.45,
         color: colour ?? 'var(--mantine-primary-color-filled)',
       }}
     >

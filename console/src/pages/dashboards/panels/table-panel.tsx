@@ -2,10 +2,22 @@
 import { useComputedColorScheme } from '@mantine/core';
 import { DataTable } from '../../../components/data-table.tsx';
 import { colourOf, fieldConfig, show } from '../../../lib/dashboard/fields.ts';
-import { type Frame, transform } from '../../../lib/dashboard/transformations.ts';
+import { type Field, type Frame, transform } from '../../../lib/dashboard/transformations.ts';
 import { useText } from '../../../lib/use-text.ts';
 import { useView } from '../../../lib/view.ts';
 import type { BodyProps } from './panel-body.tsx';
+
+/**
+ * The columns of an answer that say nothing are left out, unless the dashboard arranged its columns itself: the time of
+ * an instant answer, a metric name or tenant that every row shares.
+ */
+function telling(frame: Frame, panel: BodyProps['panel']): readonly Field[] {
+  if ((panel.transformations ?? []).length > 0) return frame.fields;
+  const same = (f: Field): boolean => f.values.every((v) => v === f.values[0]);
+  const shown = frame.fields.filter((f) => !(QUIET.includes(f.name) && same(f)));
+  return shown.length > 0 ? shown : frame.fields;
+}
+const QUIET = ['Time', '__name__', 'tenant_id'];
 
 export function TablePanel({ panel, data }: BodyProps) {
   const { t, locale, date } = useText();
@@ -14,7 +26,7 @@ export function TablePanel({ panel, data }: BodyProps) {
   const frames = transform(data.frames, panel.transformations ?? []);
   // several frames left over: the first is shown, as Grafana's frame choice begins
   const frame: Frame = frames[0] ?? { refId: '', fields: [] };
-  const fields = frame.fields
+  const fields = telling(frame, panel)
     .map((f) => ({ field: f, config: fieldConfig(panel, f.name, frame.refId, f.type) }))
     .filter(
       ({ config }) =>

@@ -1,16 +1,34 @@
 /** Time series (and the old graph) panels: field options to chart options. */
 import { useComputedColorScheme } from '@mantine/core';
+import type { LegendFigure } from '../../../components/chart/chart-legend.tsx';
 import { type ChartSeries, TimeSeriesChart } from '../../../components/chart/time-series-chart.tsx';
 import { fieldConfig } from '../../../lib/dashboard/fields.ts';
 import { namedColour } from '../../../lib/palette.ts';
 import type { BodyProps } from './panel-body.tsx';
 
 const SERIES_MAX = 150;
+/** Row height of a legend's table, and how many rows are shown before it scrolls: see style.css. */
+const LEGEND_ROW_PX = 26;
+const LEGEND_ROWS_MAX = 4;
+/** Grafana's names of the figures that a legend can show. */
+const CALCS: Readonly<Record<string, LegendFigure>> = {
+  last: 'last',
+  lastNotNull: 'last',
+  min: 'min',
+  max: 'max',
+  mean: 'avg',
+  sum: 'sum',
+};
 
 export function TimeSeriesPanel({ panel, data, height, marks, onCanvas }: BodyProps) {
   const theme = useComputedColorScheme('light');
   const { times } = data;
-  const legend = (panel.options?.['legend'] ?? {}) as { displayMode?: string; showLegend?: boolean };
+  const legend = (panel.options?.['legend'] ?? {}) as {
+    displayMode?: string;
+    showLegend?: boolean;
+    calcs?: readonly string[];
+  };
+  const figures = [...new Set((legend.calcs ?? []).flatMap((c) => CALCS[c] ?? []))];
   const defaults = fieldConfig(panel, '');
   let stacked = false;
   const series = data.series.slice(0, SERIES_MAX).map((s): ChartSeries => {
@@ -50,7 +68,8 @@ export function TimeSeriesPanel({ panel, data, height, marks, onCanvas }: BodyPr
       : legend.displayMode === 'table'
         ? 'table'
         : 'list';
-  const room = kind === 'hidden' ? 0 : kind === 'table' ? Math.min(138, 58 + series.length * 25) : 60;
+  const rows = Math.min(LEGEND_ROWS_MAX, series.length) + 1;
+  const room = kind === 'hidden' ? 0 : kind === 'table' ? 8 + rows * LEGEND_ROW_PX : 60;
   return (
     <TimeSeriesChart
       label={panel.title ?? ''}
@@ -65,6 +84,7 @@ export function TimeSeriesPanel({ panel, data, height, marks, onCanvas }: BodyPr
       thresholds={thresholds}
       marks={marks}
       legend={kind}
+      legendFigures={figures.length > 0 ? figures : undefined}
       {...(onCanvas ? { onCanvas } : {})}
     />
   );
