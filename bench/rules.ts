@@ -2,7 +2,7 @@
  * CPU per cycle of evaluating rules every 15 s: Vigie (incremental, and by its engine alone) and Prometheus on the same
  * data, in one run. Each program runs twice, with and without the rules, under the same ingest; the difference is what
  * rules cost. At the end some recorded series are compared, so that nobody wins by not computing.
- * Usage: node bench/rules.ts [cycles] [tenants] [rules per tenant]
+ * Usage: node bench/rules.ts [cycles] [tenants] [rules per tenant] [quick: without the engine alone and Prometheus 3]
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -25,6 +25,7 @@ import {
 const cycles = Number(process.argv[2] ?? 8);
 const tenants = Number(process.argv[3] ?? 50);
 const rulesPerTenant = Number(process.argv[4] ?? 60);
+const quick = process.argv[5] === 'quick';
 /** Past that rules look at. */
 const PREFILL_ROUNDS = 45;
 const BOUNDS = ['0.005', '0.01', '0.025', '0.05', '0.1', '0.25', '0.5', '1', '2.5', '5', '10', '+Inf'];
@@ -147,13 +148,15 @@ sides.push({
   withRules: await begin(vigie(ruleFolder, 'incremental')),
   without: bare,
 });
-sides.push({
-  name: 'Vigie, engine alone',
-  kind: 'vigie',
-  withRules: await begin(vigie(ruleFolder, 'engine')),
-  without: bare,
-});
-for (const c of contenders().filter((x) => x.kind === 'prometheus')) {
+if (!quick)
+  sides.push({
+    name: 'Vigie, engine alone',
+    kind: 'vigie',
+    withRules: await begin(vigie(ruleFolder, 'engine')),
+    without: bare,
+  });
+const peers = contenders().filter((x) => x.kind === 'prometheus');
+for (const c of quick ? peers.slice(0, 1) : peers) {
   const ruled: Contender = {
     ...c,
     args: (f, port) => {
@@ -228,9 +231,13 @@ for (const tenant of names.slice(0, 3)) {
         values(s, tenant, s.kind === 'vigie' ? query : query.replace('route!=""', `route!="",tenant="${tenant}"`)),
       ),
     );
-    for (const other of others)
+    for (const other of others) {
       if (other === first && first !== '[]') agree++;
-      else differ++;
+      else {
+        differ++;
+        if (differ === 1) console.log(`differs: ${first!.slice(0, 300)}\n     from: ${other.slice(0, 300)}`);
+      }
+    }
   }
 }
 console.log(`recorded series compared: ${agree} agree, ${differ} differ`);

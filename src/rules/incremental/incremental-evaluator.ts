@@ -23,6 +23,7 @@ export interface IncrementalOptions {
   readonly onFallBack?: (reason: FallBackReason, rule: RuleExpression) => void;
   /** Set: evaluate by the engine too, and tell differences. */
   readonly onDifference?: (rule: RuleExpression, timeMs: number, difference: string) => void;
+  readonly onDispose?: (evaluator: IncrementalEvaluator) => void;
 }
 
 type Plan =
@@ -137,6 +138,7 @@ export class IncrementalEvaluator implements RuleEvaluator {
     for (const node of this.#nodes.values()) node.dispose(this.#rings);
     this.#nodes = new Map();
     this.#plans = new Map();
+    this.#o.onDispose?.(this);
   }
 }
 
