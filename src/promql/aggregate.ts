@@ -2,8 +2,8 @@
 import { VigieError } from '../lib/errors.ts';
 import { Labels, METRIC_NAME } from '../model/labels.ts';
 import type { Aggregate } from './ast.ts';
-import { ABSENT, FLOAT, HISTOGRAM, mergeRows, newRow, type Row } from './block.ts';
-import type { Context } from './context.ts';
+import { ABSENT, FLOAT, HISTOGRAM, mergedRows, newRow, type Row } from './block.ts';
+import type { Context, Sliced } from './context.ts';
 import { kahan, kahanState, quantile } from './float-math.ts';
 import { aggregateHistograms } from './histogram-aggregate.ts';
 import { histogramText } from './histogram-text.ts';
@@ -16,12 +16,13 @@ interface Group {
   readonly rows: Row[];
 }
 
-function group(e: Aggregate, rows: readonly Row[]): Group[] {
+function* group(c: Context, e: Aggregate, rows: readonly Row[]): Sliced<Group[]> {
   const out = new Map<string, Group>();
   const names = [...e.grouping];
   const set = new Set(names);
   const skip = [...names, METRIC_NAME];
   for (const row of rows) {
+    if (c.meter.due()) yield;
     let key: string;
     let labels: Labels | undefined;
     if (e.without) {
@@ -45,40 +46,60 @@ function group(e: Aggregate, rows: readonly Row[]): Group[] {
   return [...out.values()];
 }
 
-export function aggregate(
+export function* aggregate(
   c: Context,
   e: Aggregate,
   rows: readonly Row[],
   param: Float64Array | string | undefined,
-): Row[] {
+): Sliced<readonly Row[]> {
   switch (e.op) {
     case 'topk':
     case 'bottomk':
-      return topk(c, e, rows, param as Float64Array);
+      return yield* topk(c, e, rows, param as Float64Array);
     case 'limitk':
-      return limitk(c, e, rows, param as Float64Array);
+      return yield* limitk(c, e, rows, param as Float64Array);
     case 'limit_ratio':
-      return limitRatio(c, e, rows, param as Float64Array);
+      return yield* limitRatio(c, e, rows, param as Float64Array);
     case 'count_values':
-      return countValues(c, e, rows, param as string);
+      return yield* countValues(c, e, rows, param as string);
     case 'quantile':
-      return quantileOf(c, e, rows, param as Float64Array);
+      return yield* quantileOf(c, e, rows, param as Float64Array);
     default: {
       const out: Row[] = [];
-      for (const g of group(e, rows)) {
+      for (const g of yield* group(c, e, rows)) {
         c.meter.tick();
         const hasHistograms = g.rows.some((r) => r.histograms);
         if (hasHistograms)
-          out.push(aggregateHistograms(c, e, g.labels, g.rows, (floats) => reduce(c, e, g.labels, floats)));
-        else out.push({ ...reduce(c, e, g.labels, g.rows), dropName: g.dropName });
+          out.push(yield* aggregateHistograms(c, e, g.labels, g.rows, (floats) => reduce(c, e, g.labels, floats)));
+        else out.push({ ...(yield* reduce(c, e, g.labels, g.rows)), dropName: g.dropName });
       }
-      return mergeRows(out);
+      return yield* mergedRows(() => c.meter.due(), out);
     }
   }
 }
 
+/** Kahan-Neumaier, written out: this is the hottest loop of most queries. */
+function addRow(row: Row, values: Float64Array, present: Uint8Array, comp: Float64Array): void {
+  const { values: v, present: p } = row;
+  for (let i = 0; i < values.length; i++) {
+    if (p[i] !== FLOAT) continue;
+    if (present[i] === ABSENT) {
+      present[i] = FLOAT;
+      values[i] = v[i]!;
+      continue;
+    }
+    const s = values[i]!;
+    const x = v[i]!;
+    const t = s + x;
+    if (t === Number.POSITIVE_INFINITY || t === Number.NEGATIVE_INFINITY) comp[i] = 0;
+    else if (Math.abs(s) >= Math.abs(x)) comp[i]! += s - t + x;
+    else comp[i]! += x - t + s;
+    values[i] = t;
+  }
+}
+
 /** The plain aggregations over floats; absent and histogram steps count for nothing. */
-function reduce(c: Context, e: Aggregate, labels: Labels, rows: readonly Row[]): Row {
+function* reduce(c: Context, e: Aggregate, labels: Labels, rows: readonly Row[]): Sliced<Row> {
   const { n } = c;
   const out = newRow(labels, n);
   const { values, present } = out;
@@ -86,43 +107,31 @@ function reduce(c: Context, e: Aggregate, labels: Labels, rows: readonly Row[]):
     case 'sum': {
       const comp = new Float64Array(n);
       for (const row of rows) {
-        const { values: v, present: p } = row;
-        for (let i = 0; i < n; i++) {
-          if (p[i] !== FLOAT) continue;
-          if (present[i] === ABSENT) {
-            present[i] = FLOAT;
-            values[i] = v[i]!;
-            continue;
-          }
-          const s = values[i]!;
-          const x = v[i]!;
-          const t = s + x;
-          // Kahan-Neumaier, written out: this is the hottest loop of most queries
-          if (t === Number.POSITIVE_INFINITY || t === Number.NEGATIVE_INFINITY) comp[i] = 0;
-          else if (Math.abs(s) >= Math.abs(x)) comp[i]! += s - t + x;
-          else comp[i]! += x - t + s;
-          values[i] = t;
-        }
+        if (c.meter.due()) yield;
+        addRow(row, values, present, comp);
       }
       for (let i = 0; i < n; i++) values[i]! += comp[i]!;
       return out;
     }
     case 'avg':
-      return average(c, rows, out);
+      return yield* average(c, rows, out);
     case 'count':
     case 'group':
-      for (const row of rows)
+      for (const row of rows) {
+        if (c.meter.due()) yield;
         for (let i = 0; i < n; i++)
           if (row.present[i] !== ABSENT) {
             values[i]!++;
             present[i] = FLOAT;
           }
+      }
       if (e.op === 'group') values.fill(1);
       return out;
     case 'max':
     case 'min': {
       const max = e.op === 'max';
-      for (const { values: v, present: p } of rows)
+      for (const { values: v, present: p } of rows) {
+        if (c.meter.due()) yield;
         for (let i = 0; i < n; i++) {
           if (p[i] !== FLOAT) continue;
           const x = v[i]!;
@@ -130,12 +139,14 @@ function reduce(c: Context, e: Aggregate, labels: Labels, rows: readonly Row[]):
           if (present[i] === ABSENT || Number.isNaN(best) || (max ? x > best : x < best)) values[i] = x;
           present[i] = FLOAT;
         }
+      }
       return out;
     }
     default: {
       const mean = new Float64Array(n);
       const count = new Float64Array(n);
-      for (const { values: v, present: p } of rows)
+      for (const { values: v, present: p } of rows) {
+        if (c.meter.due()) yield;
         for (let i = 0; i < n; i++) {
           if (p[i] !== FLOAT) continue;
           const x = v[i]!;
@@ -151,6 +162,7 @@ function reduce(c: Context, e: Aggregate, labels: Labels, rows: readonly Row[]):
           mean[i]! += delta / k;
           values[i]! += delta * (x - mean[i]!);
         }
+      }
       for (let i = 0; i < n; i++) {
         if (present[i] === ABSENT) continue;
         values[i]! /= count[i]!;
@@ -161,13 +173,14 @@ function reduce(c: Context, e: Aggregate, labels: Labels, rows: readonly Row[]):
   }
 }
 
-function average(c: Context, rows: readonly Row[], out: Row): Row {
+function* average(c: Context, rows: readonly Row[], out: Row): Sliced<Row> {
   const { n } = c;
   const { values, present } = out;
   const comp = new Float64Array(n);
   const count = new Float64Array(n);
   const incremental = new Uint8Array(n);
-  for (const { values: v, present: p } of rows)
+  for (const { values: v, present: p } of rows) {
+    if (c.meter.due()) yield;
     for (let i = 0; i < n; i++) {
       if (p[i] !== FLOAT) continue;
       const x = v[i]!;
@@ -193,6 +206,7 @@ function average(c: Context, rows: readonly Row[], out: Row): Row {
       values[i] = kahan(x / k, q * values[i]!, q * comp[i]!);
       comp[i] = kahanState.c;
     }
+  }
   for (let i = 0; i < n; i++) {
     if (present[i] === ABSENT) continue;
     values[i] = incremental[i] ? values[i]! + comp[i]! : values[i]! / count[i]! + comp[i]! / count[i]!;
@@ -200,12 +214,13 @@ function average(c: Context, rows: readonly Row[], out: Row): Row {
   return out;
 }
 
-function quantileOf(c: Context, e: Aggregate, rows: readonly Row[], q: Float64Array): Row[] {
+function* quantileOf(c: Context, e: Aggregate, rows: readonly Row[], q: Float64Array): Sliced<Row[]> {
   for (let i = 0; i < c.n; i++) checkQuantile(c, q[i]!, e.param!.pos);
   const out: Row[] = [];
-  for (const g of group(e, rows)) {
+  for (const g of yield* group(c, e, rows)) {
     const row = newRow(g.labels, c.n, g.dropName);
     for (let i = 0; i < c.n; i++) {
+      if (c.meter.due()) yield;
       const list: number[] = [];
       for (const r of g.rows) {
         if (r.present[i] === FLOAT) list.push(r.values[i]!);
@@ -217,7 +232,7 @@ function quantileOf(c: Context, e: Aggregate, rows: readonly Row[], q: Float64Ar
     }
     out.push(row);
   }
-  return mergeRows(out);
+  return yield* mergedRows(() => c.meter.due(), out);
 }
 
 export function checkQuantile(c: Context, q: number, pos: { start: number; end: number }): void {
@@ -241,7 +256,10 @@ function masked(row: Row, present: Uint8Array): Row {
   return { ...row, present };
 }
 
-function topk(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Array): Row[] {
+/** Up to this many are picked one by one; more are sorted. */
+const SELECT_MAX = 64;
+
+function* topk(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Array): Sliced<Row[]> {
   if (asksForNone(param)) return [];
   const top = e.op === 'topk';
   const out: Row[] = [];
@@ -252,17 +270,28 @@ function topk(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Arra
     if (Number.isNaN(b)) return -1;
     return (top ? a > b : a < b) ? -1 : 1;
   };
-  for (const g of group(e, rows)) {
+  /** Puts `r` in its place among the best k; equals stay in the order of their series. */
+  const keepBest = (list: Row[], r: Row, i: number, k: number): void => {
+    if (k > SELECT_MAX) return void list.push(r);
+    const v = r.values[i]!;
+    let at = list.length;
+    if (at === k && better(v, list[at - 1]!.values[i]!) >= 0) return;
+    while (at > 0 && better(v, list[at - 1]!.values[i]!) < 0) at--;
+    list.splice(at, 0, r);
+    if (list.length > k) list.pop();
+  };
+  for (const g of yield* group(c, e, rows)) {
     const kept = new Map<Row, Uint8Array>();
     for (let i = 0; i < c.n; i++) {
+      if (c.meter.due()) yield;
       const k = countParam(param[i]!);
       const here: Row[] = [];
       for (const r of g.rows) {
-        if (r.present[i] === FLOAT) here.push(r);
-        else if (r.present[i] === HISTOGRAM) c.notes.info(`ignored histogram in ${e.op} aggregation`, e.pos);
+        if (r.present[i] === FLOAT) {
+          if (k >= 1) keepBest(here, r, i, k);
+        } else if (r.present[i] === HISTOGRAM) c.notes.info(`ignored histogram in ${e.op} aggregation`, e.pos);
       }
-      if (k < 1) continue;
-      if (here.length > k || c.n === 1) here.sort((a, b) => better(a.values[i]!, b.values[i]!));
+      if (k > SELECT_MAX) here.sort((x, y) => better(x.values[i]!, y.values[i]!));
       for (let j = 0; j < here.length && j < k; j++) {
         const r = here[j]!;
         let mask = kept.get(r);
@@ -275,12 +304,13 @@ function topk(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Arra
   return out;
 }
 
-function limitk(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Array): Row[] {
+function* limitk(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Array): Sliced<Row[]> {
   if (asksForNone(param)) return [];
   const out: Row[] = [];
-  for (const g of group(e, rows)) {
+  for (const g of yield* group(c, e, rows)) {
     const taken = new Float64Array(c.n);
     for (const row of g.rows) {
+      if (c.meter.due()) yield;
       const mask = new Uint8Array(c.n);
       let any = false;
       for (let i = 0; i < c.n; i++) {
@@ -295,7 +325,7 @@ function limitk(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Ar
   return out;
 }
 
-function limitRatio(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Array): Row[] {
+function* limitRatio(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Array): Sliced<Row[]> {
   const ratios = param.map((r) => {
     if (Number.isNaN(r)) throw new VigieError('execution', 'Ratio value is NaN');
     const capped = r > 1 ? 1 : r < -1 ? -1 : r;
@@ -308,6 +338,7 @@ function limitRatio(c: Context, e: Aggregate, rows: readonly Row[], param: Float
   });
   const out: Row[] = [];
   for (const row of rows) {
+    if (c.meter.due()) yield;
     const offset = Number(labelsHash(row.labels)) / 2 ** 64;
     const mask = new Uint8Array(c.n);
     for (let i = 0; i < c.n; i++) {
@@ -317,16 +348,17 @@ function limitRatio(c: Context, e: Aggregate, rows: readonly Row[], param: Float
     }
     out.push(masked(row, mask));
   }
-  return mergeRows(out);
+  return yield* mergedRows(() => c.meter.due(), out);
 }
 
-function countValues(c: Context, e: Aggregate, rows: readonly Row[], label: string): Row[] {
+function* countValues(c: Context, e: Aggregate, rows: readonly Row[], label: string): Sliced<Row[]> {
   if (label === '' || !label.isWellFormed())
     throw new VigieError('execution', `invalid label name ${JSON.stringify(label)}`);
   const out = new Map<string, Row>();
   const set = new Set([...e.grouping, label]);
   const grouping = new Set(e.grouping);
   for (const row of rows) {
+    if (c.meter.due()) yield;
     const base = e.without ? row.labels.without(...e.grouping, METRIC_NAME) : row.labels.only(grouping);
     const byText = new Map<string, Row>();
     for (let i = 0; i < c.n; i++) {
@@ -345,5 +377,5 @@ function countValues(c: Context, e: Aggregate, rows: readonly Row[], label: stri
       target.present[i] = FLOAT;
     }
   }
-  return mergeRows([...out.values()]);
+  return yield* mergedRows(() => c.meter.due(), [...out.values()]);
 }

@@ -3,8 +3,8 @@ import { VigieError } from '../lib/errors.ts';
 import type { NativeHistogram } from '../model/histogram.ts';
 import { Labels, METRIC_NAME } from '../model/labels.ts';
 import { type Binary, type BinaryOp, COMPARISONS, type Pos, type VectorMatching } from './ast.ts';
-import { ABSENT, FLOAT, HISTOGRAM, mergeRows, nameless, newRow, type Row, withHistograms } from './block.ts';
-import type { Annotations, Context } from './context.ts';
+import { ABSENT, FLOAT, HISTOGRAM, mergedRows, nameless, newRow, type Row, withHistograms } from './block.ts';
+import type { Annotations, Context, Sliced } from './context.ts';
 import { pow } from './float-math.ts';
 import { binaryHistogram } from './histogram-binary.ts';
 
@@ -42,19 +42,19 @@ export function renamed(c: Context, row: Row, drop: boolean): Pick<Row, 'labels'
 }
 
 /** `vector op scalar`, or `scalar op vector` when `swapped`. */
-export function vectorScalar(
+export function* vectorScalar(
   c: Context,
   e: Binary,
   rows: readonly Row[],
   scalars: Float64Array,
   swapped: boolean,
-): Row[] {
+): Sliced<Row[]> {
   const compare = COMPARISONS.has(e.op);
   const f = FLOAT_OPS[e.op];
   const notes = new LastNotes();
   const out: Row[] = [];
   for (const row of rows) {
-    c.meter.tick();
+    if (c.meter.due()) yield;
     const base = renamed(c, row, !compare || e.bool);
     let result: Row = { ...newRow(base.labels, c.n), ...base };
     for (let i = 0; i < c.n; i++) {
@@ -81,7 +81,7 @@ export function vectorScalar(
     out.push(result);
   }
   notes.addTo(c.notes);
-  return mergeRows(out);
+  return yield* merged(c, out);
 }
 
 type Note = (notes: Annotations) => void;
@@ -149,25 +149,31 @@ function groups(rows: readonly Row[], signature: (l: Labels) => string): Map<str
   return out;
 }
 
-function anyPresent(rows: readonly Row[] | undefined, n: number): Uint8Array | undefined {
+/** Steps at which any of the rows has a sample. */
+function* anyPresent(c: Context, rows: readonly Row[] | undefined): Sliced<Uint8Array | undefined> {
   if (!rows) return undefined;
   if (rows.length === 1) return rows[0]!.present;
-  const out = new Uint8Array(n);
-  for (const r of rows) for (let i = 0; i < n; i++) out[i]! |= r.present[i]!;
+  const out = new Uint8Array(c.n);
+  for (const r of rows) {
+    if (c.meter.due()) yield;
+    for (let i = 0; i < c.n; i++) out[i]! |= r.present[i]!;
+  }
   return out;
 }
 
-export function setOperation(
+const merged = (c: Context, rows: readonly Row[]): Sliced<Row[]> => mergedRows(() => c.meter.due(), rows);
+
+function* setOperation(
   c: Context,
   op: BinaryOp,
   m: VectorMatching,
   left: readonly Row[],
   right: readonly Row[],
-): Row[] {
+): Sliced<Row[]> {
   const signature = signatureOf(m);
   const others = groups(op === 'or' ? left : right, signature);
   const presence = new Map<string, Uint8Array | undefined>();
-  for (const [key, rows] of others) presence.set(key, anyPresent(rows, c.n));
+  for (const [key, rows] of others) presence.set(key, yield* anyPresent(c, rows));
   const keep = (row: Row, wanted: boolean): Row | undefined => {
     const p = presence.get(signature(row.labels));
     if (!p) return wanted ? undefined : row;
@@ -175,8 +181,13 @@ export function setOperation(
     for (let i = 0; i < c.n; i++) if ((p[i] !== ABSENT) !== wanted) present[i] = ABSENT;
     return { ...row, present };
   };
-  const out = (op === 'or' ? right : left).map((r) => keep(r, op === 'and')).filter((r) => r !== undefined);
-  return op === 'or' ? mergeRows([...left, ...out]) : mergeRows(out);
+  const out: Row[] = op === 'or' ? [...left] : [];
+  for (const row of op === 'or' ? right : left) {
+    if (c.meter.due()) yield;
+    const kept = keep(row, op === 'and');
+    if (kept) out.push(kept);
+  }
+  return yield* merged(c, out);
 }
 
 function resultLabels(m: VectorMatching, many: Labels, one: Labels, dropName: boolean): Labels {
@@ -199,9 +210,9 @@ function duplicates(m: VectorMatching, a: Row, b: Row, oneSide: 'left' | 'right'
   );
 }
 
-export function vectorVector(c: Context, e: Binary, left: readonly Row[], right: readonly Row[]): Row[] {
+export function* vectorVector(c: Context, e: Binary, left: readonly Row[], right: readonly Row[]): Sliced<Row[]> {
   const m = e.matching!;
-  if (m.card === 'many-to-many') return setOperation(c, e.op, m, left, right);
+  if (m.card === 'many-to-many') return yield* setOperation(c, e.op, m, left, right);
   const filled = m.fillLeft !== undefined || m.fillRight !== undefined;
   if ((left.length === 0 || right.length === 0) && !filled) return [];
   const compare = COMPARISONS.has(e.op);
@@ -219,7 +230,6 @@ export function vectorVector(c: Context, e: Binary, left: readonly Row[], right:
   const oneSide = swapped ? 'left' : 'right';
 
   const evaluatePair = (manyRow: Row | undefined, oneRow: Row | undefined, steps: (i: number) => boolean): void => {
-    c.meter.tick();
     const base = (manyRow ?? oneRow)!;
     const shape = manyRow ? m : { ...m, card: 'one-to-one' as const, include: [] };
     const labels = resultLabels(shape, base.labels, oneRow?.labels ?? Labels.EMPTY, drop && !delayed);
@@ -252,30 +262,28 @@ export function vectorVector(c: Context, e: Binary, left: readonly Row[], right:
     out.push(row);
   };
 
-  // two series of the "one" side may share a group only when they never meet
-  let manyHere: Uint8Array | undefined;
-  for (const rows of one.values()) {
-    for (let k = 1; k < rows.length; k++)
-      for (let j = 0; j < k; j++)
-        for (let i = 0; i < c.n; i++) {
-          if (rows[k]!.present[i] === ABSENT || rows[j]!.present[i] === ABSENT) continue;
-          manyHere ??= anyPresent(many, c.n) ?? new Uint8Array(c.n);
-          if (filled || (many.length > 0 && manyHere[i] !== ABSENT)) throw duplicates(m, rows[k]!, rows[j]!, oneSide);
-        }
-  }
+  yield* checkOneSide(c, m, one, many, oneSide, filled);
   const always = (): boolean => true;
-  const seen = new Map<string, Row[]>();
+  // steps at which a row of the "many" side was seen
+  const seen = new Map<string, Uint8Array>();
+  const addSeen = (key: string, row: Row): void => {
+    if (m.card !== 'one-to-one' && fillMany === undefined) return;
+    const have = seen.get(key);
+    if (!have) seen.set(key, row.present.slice());
+    else for (let i = 0; i < c.n; i++) have[i]! |= row.present[i]!;
+  };
   for (const row of many) {
+    if (c.meter.due()) yield;
     const key = signature(row.labels);
     const partners = one.get(key);
     const earlier = seen.get(key);
-    if (earlier) earlier.push(row);
-    else seen.set(key, [row]);
     if (!partners) {
       if (fillOne !== undefined) evaluatePair(row, undefined, always);
+      addSeen(key, row);
       continue;
     }
     for (let k = 0; k < partners.length; k++) {
+      if (c.meter.due()) yield;
       const partner = partners[k]!;
       const others = partners.length > 1;
       evaluatePair(
@@ -287,23 +295,20 @@ export function vectorVector(c: Context, e: Binary, left: readonly Row[], right:
       );
     }
     if (m.card === 'one-to-one' && earlier) {
-      for (const other of earlier)
-        if (other !== row)
-          for (let i = 0; i < c.n; i++)
-            if (
-              row.present[i] !== ABSENT &&
-              other.present[i] !== ABSENT &&
-              partners.some((p) => p.present[i] !== ABSENT)
-            )
-              throw new VigieError(
-                'execution',
-                'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)',
-              );
+      const met = yield* anyPresent(c, partners);
+      for (let i = 0; i < c.n; i++)
+        if (row.present[i] !== ABSENT && earlier[i] !== ABSENT && met![i] !== ABSENT)
+          throw new VigieError(
+            'execution',
+            'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)',
+          );
     }
+    addSeen(key, row);
   }
   if (fillMany !== undefined) {
     for (const [key, rows] of one) {
-      const p = anyPresent(seen.get(key), c.n);
+      if (c.meter.due()) yield;
+      const p = seen.get(key);
       for (const row of rows) evaluatePair(undefined, row, (i) => !p || p[i] === ABSENT);
     }
   }
@@ -311,12 +316,41 @@ export function vectorVector(c: Context, e: Binary, left: readonly Row[], right:
   // a row without a sample on one side leaves nothing
   if (m.card !== 'one-to-one') {
     try {
-      return mergeRows(out);
+      return yield* merged(c, out);
     } catch (cause) {
       throw new VigieError('execution', 'multiple matches for labels: grouping labels must ensure unique matches', {
         cause,
       });
     }
   }
-  return mergeRows(out);
+  return yield* merged(c, out);
+}
+
+/** Two series of the "one" side may share a group only when they never meet at a step where there is something to join. */
+function* checkOneSide(
+  c: Context,
+  m: VectorMatching,
+  one: ReadonlyMap<string, readonly Row[]>,
+  many: readonly Row[],
+  oneSide: 'left' | 'right',
+  filled: boolean,
+): Sliced<void> {
+  let manyHere: Uint8Array | undefined;
+  for (const rows of one.values()) {
+    if (rows.length < 2) continue;
+    const before = rows[0]!.present.slice();
+    for (let k = 1; k < rows.length; k++) {
+      if (c.meter.due()) yield;
+      const { present } = rows[k]!;
+      for (let i = 0; i < c.n; i++) {
+        if (present[i] === ABSENT) continue;
+        if (before[i] !== ABSENT) {
+          manyHere ??= (yield* anyPresent(c, many)) ?? new Uint8Array(c.n);
+          if (filled || (many.length > 0 && manyHere[i] !== ABSENT))
+            throw duplicates(m, rows[k]!, rows.find((r) => r.present[i] !== ABSENT)!, oneSide);
+        }
+        before[i]! |= present[i]!;
+      }
+    }
+  }
 }

@@ -5,6 +5,7 @@
 import { VigieError } from '../lib/errors.ts';
 import type { NativeHistogram } from '../model/histogram.ts';
 import { Labels, METRIC_NAME } from '../model/labels.ts';
+import type { Sliced } from './context.ts';
 
 export const ABSENT = 0;
 export const FLOAT = 1;
@@ -45,12 +46,13 @@ export const SAME_LABELSET = 'vector cannot contain metrics with the same labels
  * Rows with equal labels joined into one; rows without any sample left out. Two samples of one label set at one step
  * are an error, as in Prometheus.
  */
-export function mergeRows(rows: readonly Row[], strict = false): Row[] {
+export function* mergedRows(due: () => boolean, rows: readonly Row[], strict = false): Sliced<Row[]> {
   const out: Row[] = [];
   let byKey: Map<string, number> | undefined;
   if (rows.length === 1) return isEmpty(rows[0]!) ? [] : [rows[0]!];
   byKey = new Map();
   for (const row of rows) {
+    if (due()) yield;
     if (isEmpty(row)) continue;
     const at = byKey.get(row.labels.key);
     if (at === undefined) {
@@ -74,6 +76,13 @@ export function mergeRows(rows: readonly Row[], strict = false): Row[] {
     out[at] = merged;
   }
   return out;
+}
+
+const never = (): boolean => false;
+
+/** `mergedRows` in one go, for few rows. */
+export function mergeRows(rows: readonly Row[], strict = false): Row[] {
+  return mergedRows(never, rows, strict).next().value as Row[];
 }
 
 /** Labels of a result whose name no longer applies. */

@@ -5,8 +5,8 @@ import { Labels, METRIC_NAME } from '../model/labels.ts';
 import { checkQuantile } from './aggregate.ts';
 import { type Call, type Expr, unwrap } from './ast.ts';
 import { put, renamed } from './binary.ts';
-import { ABSENT, FLOAT, HISTOGRAM, mergeRows, newRow, type Row, type Value } from './block.ts';
-import type { Context } from './context.ts';
+import { ABSENT, FLOAT, HISTOGRAM, mergedRows, newRow, type Row, type Value } from './block.ts';
+import type { Context, Sliced } from './context.ts';
 import { extendedWindow } from './extended-range.ts';
 import { overBuckets } from './histogram-call.ts';
 import { histogramWindow } from './histogram-range.ts';
@@ -14,10 +14,11 @@ import { infoJoin } from './info.ts';
 import { DATE_FUNCTIONS, HISTOGRAM_MAPPERS, MAPPERS, naturalCompare } from './instant-functions.ts';
 import { findResets, KEEPS_NAME, RANGE_KERNELS, type Window } from './range-functions.ts';
 import { instantRows, type RangeInput, rangeInput, sampleWeight } from './select.ts';
+import { sortedSlices } from './sorted-slices.ts';
 
 export interface Evaluator {
-  vector(c: Context, e: Expr): readonly Row[];
-  scalar(c: Context, e: Expr): Float64Array;
+  vector(c: Context, e: Expr): Sliced<readonly Row[]>;
+  scalar(c: Context, e: Expr): Sliced<Float64Array>;
   text(c: Context, e: Expr): string;
 }
 
@@ -28,7 +29,11 @@ const filled = (n: number, f: (i: number) => number): Float64Array => {
 };
 const vector = (rows: readonly Row[]): Value => ({ kind: 'vector', rows });
 
-export function evaluateCall(c: Context, e: Call, ev: Evaluator): Value {
+/** Steps between two looks at the clock within one series. */
+const STEPS_PER_LOOK = 64;
+
+export function* evaluateCall(c: Context, e: Call, ev: Evaluator): Sliced<Value> {
+  const merged = (rows: readonly Row[], strict = false): Sliced<Row[]> => mergedRows(() => c.meter.due(), rows, strict);
   const { func, args } = e;
   const time = (i: number): number => (c.startMs + i * c.stepMs) / 1000;
   switch (func) {
@@ -46,7 +51,7 @@ export function evaluateCall(c: Context, e: Call, ev: Evaluator): Value {
       return { kind: 'scalar', values: new Float64Array(c.n).fill(v / 1000) };
     }
     case 'scalar': {
-      const rows = ev.vector(c, args[0]!);
+      const rows = yield* ev.vector(c, args[0]!);
       return {
         kind: 'scalar',
         values: filled(c.n, (i) => {
@@ -66,21 +71,24 @@ export function evaluateCall(c: Context, e: Call, ev: Evaluator): Value {
         {
           labels: Labels.EMPTY,
           dropName: false,
-          values: ev.scalar(c, args[0]!),
+          values: yield* ev.scalar(c, args[0]!),
           present: new Uint8Array(c.n).fill(FLOAT),
         },
       ]);
-    case 'absent': {
-      const rows = ev.vector(c, args[0]!);
-      const row = newRow(absentLabels(unwrap(args[0]!)), c.n);
-      for (let i = 0; i < c.n; i++) if (rows.every((r) => r.present[i] === ABSENT)) put(row, i, 1);
-      return vector(mergeRows([row]));
-    }
+    case 'absent':
     case 'absent_over_time': {
-      const rows = overRange(c, { ...e, func: 'present_over_time' }, args[0]!, ev, true);
+      const rows =
+        func === 'absent'
+          ? yield* ev.vector(c, args[0]!)
+          : yield* overRange(c, { ...e, func: 'present_over_time' }, args[0]!, ev, true);
       const row = newRow(absentLabels(unwrap(args[0]!)), c.n);
-      for (let i = 0; i < c.n; i++) if (rows.every((r) => r.present[i] === ABSENT)) put(row, i, 1);
-      return vector(mergeRows([row]));
+      row.present.fill(FLOAT);
+      row.values.fill(1);
+      for (const r of rows) {
+        if (c.meter.due()) yield;
+        for (let i = 0; i < c.n; i++) if (r.present[i] !== ABSENT) row.present[i] = ABSENT;
+      }
+      return vector(yield* merged([row]));
     }
     case 'timestamp':
     case 'start_timestamp': {
@@ -88,10 +96,10 @@ export function evaluateCall(c: Context, e: Call, ev: Evaluator): Value {
         throw new VigieError('unsupported', 'start_timestamp() needs start timestamps, which this store does not keep');
       const arg = unwrap(args[0]!);
       if (arg.kind === 'selector')
-        return vector(mergeRows(instantRows(c, arg, true).map((r) => ({ ...r, ...renamed(c, r, true) }))));
+        return vector(yield* merged((yield* instantRows(c, arg, true)).map((r) => ({ ...r, ...renamed(c, r, true) }))));
       return vector(
-        mergeRows(
-          ev.vector(c, arg).map((r) => ({
+        yield* merged(
+          (yield* ev.vector(c, arg)).map((r) => ({
             ...renamed(c, r, true),
             values: filled(c.n, time),
             present: r.present.map((p) => (p ? FLOAT : ABSENT)),
@@ -103,36 +111,35 @@ export function evaluateCall(c: Context, e: Call, ev: Evaluator): Value {
     case 'sort_desc':
     case 'sort_by_label':
     case 'sort_by_label_desc':
-      return vector(sorted(c, e, ev));
+      return vector(yield* sorted(c, e, ev));
     case 'label_replace':
     case 'label_join':
-      return vector(relabelled(c, e, ev));
+      return vector(yield* relabelled(c, e, ev));
     case 'histogram_quantile':
     case 'histogram_quantiles':
     case 'histogram_fraction': {
       const many = func === 'histogram_quantiles';
       const source = unwrap(args[many ? 0 : args.length - 1]!);
-      const scalars = (many ? args.slice(2) : args.slice(0, -1)).map((a) => ({
-        values: ev.scalar(c, a),
-        pos: unwrap(a).pos,
-      }));
-      return vector(overBuckets(c, e, ev.vector(c, source), source, scalars, many ? ev.text(c, args[1]!) : ''));
+      const scalars: { values: Float64Array; pos: Expr['pos'] }[] = [];
+      for (const a of many ? args.slice(2) : args.slice(0, -1))
+        scalars.push({ values: yield* ev.scalar(c, a), pos: unwrap(a).pos });
+      const rows = yield* ev.vector(c, source);
+      return vector(yield* overBuckets(c, e, rows, source, scalars, many ? ev.text(c, args[1]!) : ''));
     }
     case 'info':
-      return vector(infoJoin(c, e, ev.vector(c, args[0]!)));
+      return vector(yield* infoJoin(c, e, yield* ev.vector(c, args[0]!)));
   }
   const ofHistogram = HISTOGRAM_MAPPERS.get(func);
   if (ofHistogram) {
-    const rows = ev.vector(c, args[0]!).filter((r) => r.histograms);
-    return vector(
-      mergeRows(
-        rows.map((r) => {
-          const out = { ...newRow(r.labels, c.n), ...renamed(c, r, true) };
-          for (let i = 0; i < c.n; i++) if (r.present[i] === HISTOGRAM) put(out, i, ofHistogram(r.histograms![i]!));
-          return out;
-        }),
-      ),
-    );
+    const out: Row[] = [];
+    for (const r of yield* ev.vector(c, args[0]!)) {
+      if (c.meter.due()) yield;
+      if (!r.histograms) continue;
+      const row = { ...newRow(r.labels, c.n), ...renamed(c, r, true) };
+      for (let i = 0; i < c.n; i++) if (r.present[i] === HISTOGRAM) put(row, i, ofHistogram(r.histograms[i]!));
+      out.push(row);
+    }
+    return vector(yield* merged(out));
   }
   const mapper = MAPPERS.get(func);
   if (mapper) {
@@ -142,26 +149,24 @@ export function evaluateCall(c: Context, e: Call, ev: Evaluator): Value {
       values: filled(c.n, time),
       present: new Uint8Array(c.n).fill(FLOAT),
     };
-    const rows = args.length === 0 && DATE_FUNCTIONS.has(func) ? [nowRow] : ev.vector(c, args[0]!);
-    const a = args[1] ? ev.scalar(c, args[1]) : new Float64Array(c.n).fill(func === 'round' ? 1 : 0);
-    const b = args[2] ? ev.scalar(c, args[2]) : new Float64Array(c.n);
-    return vector(
-      mergeRows(
-        rows.map((r) => {
-          c.meter.tick();
-          const out = { ...newRow(r.labels, c.n), ...renamed(c, r, true) };
-          for (let i = 0; i < c.n; i++) {
-            if (r.present[i] !== FLOAT || (func === 'clamp' && b[i]! < a[i]!)) continue;
-            out.values[i] = mapper(r.values[i]!, a[i]!, b[i]!);
-            out.present[i] = FLOAT;
-          }
-          return out;
-        }),
-      ),
-    );
+    const rows = args.length === 0 && DATE_FUNCTIONS.has(func) ? [nowRow] : yield* ev.vector(c, args[0]!);
+    const a = args[1] ? yield* ev.scalar(c, args[1]) : new Float64Array(c.n).fill(func === 'round' ? 1 : 0);
+    const b = args[2] ? yield* ev.scalar(c, args[2]) : new Float64Array(c.n);
+    const out: Row[] = [];
+    for (const r of rows) {
+      if (c.meter.due()) yield;
+      const row = { ...newRow(r.labels, c.n), ...renamed(c, r, true) };
+      for (let i = 0; i < c.n; i++) {
+        if (r.present[i] !== FLOAT || (func === 'clamp' && b[i]! < a[i]!)) continue;
+        row.values[i] = mapper(r.values[i]!, a[i]!, b[i]!);
+        row.present[i] = FLOAT;
+      }
+      out.push(row);
+    }
+    return vector(yield* merged(out));
   }
   const rangeArg = func === 'quantile_over_time' ? args[1]! : args[0]!;
-  if (RANGE_KERNELS.has(func)) return vector(mergeRows(overRange(c, e, rangeArg, ev), true));
+  if (RANGE_KERNELS.has(func)) return vector(yield* merged(yield* overRange(c, e, rangeArg, ev), true));
   return unreachable(func as never);
 }
 
@@ -170,12 +175,16 @@ const COUNTERS: ReadonlySet<string> = new Set(['rate', 'increase']);
 const COUNTER_SUFFIX = /_(?:total|sum|count|bucket)$/;
 
 /** Slides the function's window over each series. */
-function overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistograms = false): Row[] {
-  const input: RangeInput = rangeInput(c, arg, (inner, x) => ev.vector(inner, x));
+function* overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistograms = false): Sliced<Row[]> {
+  const input: RangeInput = yield* rangeInput(c, arg, (inner, x) => ev.vector(inner, x));
   const kernel = RANGE_KERNELS.get(e.func)!;
   const p1 =
-    e.func === 'quantile_over_time' ? ev.scalar(c, e.args[0]!) : e.args[1] ? ev.scalar(c, e.args[1]) : undefined;
-  const p2 = e.args[2] ? ev.scalar(c, e.args[2]) : undefined;
+    e.func === 'quantile_over_time'
+      ? yield* ev.scalar(c, e.args[0]!)
+      : e.args[1]
+        ? yield* ev.scalar(c, e.args[1])
+        : undefined;
+  const p2 = e.args[2] ? yield* ev.scalar(c, e.args[2]) : undefined;
   const steady = input.atMs !== undefined && e.func !== 'predict_linear' && !p1;
   const n = steady ? Math.min(1, c.n) : c.n;
   const out: Row[] = [];
@@ -184,7 +193,7 @@ function overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistogra
   // annotations point at the first argument; Prometheus evaluates a subquery as a range without a position
   const notePos = unwrap(e.args[0]!).kind === 'subquery' ? NO_POSITION : unwrap(e.args[0]!).pos;
   for (const s of input.series) {
-    c.meter.tick();
+    if (c.meter.due()) yield;
     const base = renamed(c, { ...newRow(s.labels, 0), dropName: s.dropName ?? false }, !KEEPS_NAME.has(e.func));
     let row: Row = newRow(base.labels, c.n, base.dropName);
     const t = s.timestamps;
@@ -204,6 +213,7 @@ function overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistogra
     let any = false;
     let floats = false;
     for (let i = 0; i < n; i++) {
+      if (i % STEPS_PER_LOOK === STEPS_PER_LOOK - 1 && c.meter.due()) yield;
       const timeMs = c.startMs + i * c.stepMs;
       const endMs = (input.atMs ?? timeMs) - input.offsetMs;
       const startMs = endMs - input.rangeMs;
@@ -287,8 +297,8 @@ function absentLabels(e: Expr): Labels {
   return Labels.fromPairs(pairs);
 }
 
-function sorted(c: Context, e: Call, ev: Evaluator): readonly Row[] {
-  const rows = ev.vector(c, e.args[0]!);
+function* sorted(c: Context, e: Call, ev: Evaluator): Sliced<readonly Row[]> {
+  const rows = yield* ev.vector(c, e.args[0]!);
   // an order over time means nothing: range results are sorted by labels
   if (c.n > 1) {
     c.notes.warn('sort is ineffective for range queries since results are always ordered by labels', e.pos);
@@ -299,7 +309,7 @@ function sorted(c: Context, e: Call, ev: Evaluator): readonly Row[] {
   const sign = e.func.endsWith('desc') ? -1 : 1;
   if (e.func.startsWith('sort_by_label')) {
     const names = e.args.slice(1).map((a) => ev.text(c, a));
-    return [...rows].sort((a, b) => {
+    return yield* sortedSlices(c, rows, (a, b) => {
       for (const n of names) {
         const x = a.labels.get(n);
         const y = b.labels.get(n);
@@ -309,17 +319,17 @@ function sorted(c: Context, e: Call, ev: Evaluator): readonly Row[] {
     });
   }
   const value = (r: Row): number => r.values[0]!;
-  return rows
-    .filter((r) => r.present[0] === FLOAT)
-    .sort((a, b) => {
-      if (Number.isNaN(value(a))) return Number.isNaN(value(b)) ? 0 : 1;
-      if (Number.isNaN(value(b))) return -1;
-      return sign * (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0);
-    });
+  const floats = rows.filter((r) => r.present[0] === FLOAT);
+  return yield* sortedSlices(c, floats, (a, b) => {
+    if (Number.isNaN(value(a))) return Number.isNaN(value(b)) ? 0 : 1;
+    if (Number.isNaN(value(b))) return -1;
+    return sign * (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0);
+  });
 }
 
-function relabelled(c: Context, e: Call, ev: Evaluator): Row[] {
-  const rows = ev.vector(c, e.args[0]!);
+function* relabelled(c: Context, e: Call, ev: Evaluator): Sliced<Row[]> {
+  const rows = yield* ev.vector(c, e.args[0]!);
+  const out: Row[] = [];
   const texts = e.args.slice(1).map((a) => ev.text(c, a));
   const dst = texts[0]!;
   if (dst === '' || !dst.isWellFormed())
@@ -337,9 +347,11 @@ function relabelled(c: Context, e: Call, ev: Evaluator): Row[] {
     for (const s of sources)
       if (s === '' || !s.isWellFormed())
         throw new VigieError('execution', `invalid source label name in label_join(): ${s}`);
-    return mergeRows(
-      rows.map((r) => change(r, r.labels.with(dst, sources.map((s) => r.labels.get(s)).join(separator)))),
-    );
+    for (const r of rows) {
+      if (c.meter.due()) yield;
+      out.push(change(r, r.labels.with(dst, sources.map((name) => r.labels.get(name)).join(separator))));
+    }
+    return yield* mergedRows(() => c.meter.due(), out);
   }
   const [, replacement, source, pattern] = texts as [string, string, string, string];
   let regex: ReturnType<Context['compileRegex']>;
@@ -348,10 +360,10 @@ function relabelled(c: Context, e: Call, ev: Evaluator): Row[] {
   } catch (cause) {
     throw new VigieError('execution', `invalid regular expression in label_replace(): ${pattern}`, { cause });
   }
-  return mergeRows(
-    rows.map((r) => {
-      const value = regex.replace(r.labels.get(source), replacement);
-      return value === undefined ? r : change(r, r.labels.with(dst, value));
-    }),
-  );
+  for (const r of rows) {
+    if (c.meter.due()) yield;
+    const value = regex.replace(r.labels.get(source), replacement);
+    out.push(value === undefined ? r : change(r, r.labels.with(dst, value)));
+  }
+  return yield* mergedRows(() => c.meter.due(), out);
 }

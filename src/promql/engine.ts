@@ -1,6 +1,6 @@
 /**
- * Runs queries: parse, read all samples once, evaluate synchronously for all steps. Holds no data between queries and
- * knows neither tenants nor HTTP.
+ * Runs queries: parse, read all samples once, evaluate for all steps, in slices so that a large query does not hold the
+ * thread. Holds no data between queries and knows neither tenants nor HTTP.
  */
 import { VigieError } from '../lib/errors.ts';
 import type { NativeHistogram } from '../model/histogram.ts';
@@ -9,7 +9,7 @@ import type { SeriesColumns } from '../model/sample.ts';
 import { aggregate } from './aggregate.ts';
 import { type Expr, stepInvariant, unwrap } from './ast.ts';
 import { put, renamed, scalarScalar, vectorScalar, vectorVector } from './binary.ts';
-import { ABSENT, FLOAT, HISTOGRAM, mergeRows, nameless, newRow, type Row, type Value } from './block.ts';
+import { ABSENT, FLOAT, HISTOGRAM, mergedRows, nameless, newRow, type Row, type Value } from './block.ts';
 import { type Evaluator, evaluateCall } from './call.ts';
 import { typeOf } from './check.ts';
 import {
@@ -19,6 +19,7 @@ import {
   type QueryLimits,
   QueryMeter,
   type Shared,
+  type Sliced,
   STEPS_MAX,
 } from './context.ts';
 import type { Feature } from './function-table.ts';
@@ -28,6 +29,7 @@ import { populate } from './populate.ts';
 import { print } from './print.ts';
 import type { CompileRegex } from './regex-port.ts';
 import { instantRows, rangeInput, sampleWeight, toColumns } from './select.ts';
+import { sortedSlices } from './sorted-slices.ts';
 import type { SampleSource } from './source.ts';
 
 export interface EngineOptions {
@@ -40,6 +42,11 @@ export interface EngineOptions {
   /** Step of subqueries without one; default 1 minute. */
   readonly defaultStepMs?: number;
   readonly limits?: Partial<QueryLimits>;
+  /**
+   * Lets others use the thread: awaited whenever evaluation has held it for some milliseconds. Default: the next turn of
+   * the event loop.
+   */
+  readonly breathe?: () => Promise<void>;
 }
 
 export interface QueryOptions {
@@ -112,20 +119,21 @@ export class QueryEngine {
   ): Promise<QueryResult> {
     const p = await this.#prepare(source, query, { startMs: timeMs, endMs: timeMs, stepMs: 0 }, options);
     const c = p.context;
-    return this.#finish(p, () => {
+    return await this.#finish(p, function* () {
       const type = typeOf(p.expr);
       if (type === 'matrix') {
-        const input = rangeInput(c, p.expr, evaluator.vector);
+        const input = yield* rangeInput(c, p.expr, evaluator.vector);
         const end = (input.atMs ?? timeMs) - input.offsetMs;
         const series = input.series.map((s) => window(s, end - input.rangeMs, end)).filter((s) => s.length > 0);
         for (const s of series) c.read![0]! += sampleWeight(s, 0, s.length);
-        return { type: 'matrix', series: sortSeries(series) };
+        return { type: 'matrix', series: yield* sortSeries(c, series) };
       }
-      const v = evaluate(c, p.expr);
+      const v = yield* evaluate(c, p.expr);
       if (v.kind === 'scalar') return { type: 'scalar', timestampMs: timeMs, value: v.values[0]! };
       if (v.kind === 'string') return { type: 'string', timestampMs: timeMs, value: v.value };
       const samples: VectorSample[] = [];
-      for (const r of finalNames(v.rows)) {
+      for (const r of yield* finalNames(c, v.rows)) {
+        if (c.meter.due()) yield;
         if (r.present[0] === FLOAT) samples.push({ labels: r.labels, timestampMs: timeMs, value: r.values[0]! });
         else if (r.present[0] === HISTOGRAM)
           samples.push({ labels: r.labels, timestampMs: timeMs, value: 0, histogram: r.histograms![0]! });
@@ -152,8 +160,9 @@ export class QueryEngine {
         `exceeded maximum resolution of ${STEPS_MAX} points per timeseries. Try decreasing the query resolution (?step=XX)`,
       );
     const p = await this.#prepare(source, query, range, options);
-    return this.#finish(p, () => {
-      const v = evaluate(p.context, p.expr);
+    const c = p.context;
+    return await this.#finish(p, function* () {
+      const v = yield* evaluate(c, p.expr);
       if (v.kind === 'string') throw new VigieError('bad_data', 'BUG: string in a range query');
       const rows: readonly Row[] =
         v.kind === 'scalar'
@@ -165,10 +174,16 @@ export class QueryEngine {
                 present: new Uint8Array(p.context.n).fill(FLOAT),
               },
             ]
-          : finalNames(v.rows);
+          : yield* finalNames(c, v.rows);
+      const series: SeriesColumns[] = [];
+      for (const r of rows) {
+        if (c.meter.due()) yield;
+        const columns = toColumns(r, range.startMs, range.stepMs);
+        if (columns.length > 0) series.push(columns);
+      }
       return {
         type: 'matrix',
-        series: sortSeries(rows.map((r) => toColumns(r, range.startMs, range.stepMs)).filter((s) => s.length > 0)),
+        series: yield* sortSeries(c, series),
       };
     });
   }
@@ -223,9 +238,17 @@ export class QueryEngine {
     return { expr, text, context, prepareMs: o.monotonicMs() - began };
   }
 
-  #finish(p: Prepared, run: () => QueryValue): QueryResult {
+  async #finish(p: Prepared, run: () => Sliced<QueryValue>): Promise<QueryResult> {
     const began = this.#options.monotonicMs();
-    const value = run();
+    const breathe = this.#options.breathe ?? nextTurn;
+    const slices = run();
+    let step = slices.next();
+    while (!step.done) {
+      await breathe();
+      p.context.meter.resume();
+      step = slices.next();
+    }
+    const value = step.value;
     const { meter, notes } = p.context;
     const read = p.context.read!;
     return {
@@ -243,8 +266,10 @@ export class QueryEngine {
   }
 }
 
-function sortSeries(series: readonly SeriesColumns[]): SeriesColumns[] {
-  return [...series].sort((a, b) => Labels.compare(a.labels, b.labels));
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+function sortSeries(c: Context, series: readonly SeriesColumns[]): Sliced<SeriesColumns[]> {
+  return sortedSlices(c, series, (a, b) => Labels.compare(a.labels, b.labels));
 }
 
 function window(s: SeriesColumns, afterMs: number, endMs: number): SeriesColumns {
@@ -262,21 +287,24 @@ function window(s: SeriesColumns, afterMs: number, endMs: number): SeriesColumns
 }
 
 /** Delayed name removal: names marked for dropping go now, and what then collides is an error. */
-function finalNames(rows: readonly Row[]): readonly Row[] {
+function* finalNames(c: Context, rows: readonly Row[]): Sliced<readonly Row[]> {
   if (!rows.some((r) => r.dropName)) return rows;
-  return mergeRows(rows.map((r) => (r.dropName ? { ...r, labels: nameless(r.labels), dropName: false } : r)));
+  return yield* merged(
+    c,
+    rows.map((r) => (r.dropName ? { ...r, labels: nameless(r.labels), dropName: false } : r)),
+  );
 }
 
 const evaluator: Evaluator = {
-  vector(c, e) {
-    const v = evaluate(c, e);
+  *vector(c, e) {
+    const v = yield* evaluate(c, e);
     if (v.kind === 'vector') return v.rows;
     if (v.kind === 'scalar')
       return [{ labels: Labels.EMPTY, dropName: false, values: v.values, present: new Uint8Array(c.n).fill(FLOAT) }];
     throw new Error('BUG: string where a vector was checked');
   },
-  scalar(c, e) {
-    const v = evaluate(c, e);
+  *scalar(c, e) {
+    const v = yield* evaluate(c, e);
     if (v.kind !== 'scalar') throw new Error(`BUG: ${v.kind} where a scalar was checked`);
     return v.values;
   },
@@ -292,55 +320,59 @@ function aggregateParam(c: Context, operand: Expr, param: Float64Array): Float64
   return c.n > 1 && stepInvariant(operand) ? param.fill(param[0]!) : param;
 }
 
-function evaluate(c: Context, e: Expr): Value {
+const merged = (c: Context, rows: readonly Row[]): Sliced<Row[]> => mergedRows(() => c.meter.due(), rows);
+
+function* evaluate(c: Context, e: Expr): Sliced<Value> {
   switch (e.kind) {
     case 'number':
       return { kind: 'scalar', values: new Float64Array(c.n).fill(e.value) };
     case 'string':
       return { kind: 'string', value: e.value };
     case 'paren':
-      return evaluate(c, e.expr);
+      return yield* evaluate(c, e.expr);
     case 'selector':
-      return { kind: 'vector', rows: mergeRows(instantRows(c, e)) };
+      return { kind: 'vector', rows: yield* merged(c, yield* instantRows(c, e)) };
     case 'unary': {
-      const v = evaluate(c, e.expr);
+      const v = yield* evaluate(c, e.expr);
       if (e.op === '+') return v;
       if (v.kind === 'scalar') return { kind: 'scalar', values: v.values.map((x) => -x) };
       if (v.kind !== 'vector') return v;
-      const rows = v.rows.map((r) => {
+      const rows: Row[] = [];
+      for (const r of v.rows) {
+        if (c.meter.due()) yield;
         let out: Row = { ...newRow(r.labels, c.n), ...renamed(c, r, true) };
         for (let i = 0; i < c.n; i++) {
           if (r.present[i] === ABSENT) continue;
           out = put(out, i, r.present[i] === FLOAT ? -r.values[i]! : scaleHistogram(r.histograms![i]!, -1));
         }
-        return out;
-      });
-      return { kind: 'vector', rows: mergeRows(rows) };
+        rows.push(out);
+      }
+      return { kind: 'vector', rows: yield* merged(c, rows) };
     }
     case 'aggregate': {
       const param = e.param
         ? e.op === 'count_values'
           ? evaluator.text(c, e.param)
-          : aggregateParam(c, e.expr, evaluator.scalar(c, e.param))
+          : aggregateParam(c, e.expr, yield* evaluator.scalar(c, e.param))
         : undefined;
-      const rows = evaluator.vector(c, e.expr);
-      return { kind: 'vector', rows: aggregate(c, e, rows, param) };
+      const rows = yield* evaluator.vector(c, e.expr);
+      return { kind: 'vector', rows: yield* aggregate(c, e, rows, param) };
     }
     case 'binary': {
-      const l = evaluate(c, e.left);
-      const r = evaluate(c, e.right);
+      const l = yield* evaluate(c, e.left);
+      const r = yield* evaluate(c, e.right);
       if (l.kind === 'scalar' && r.kind === 'scalar')
         return { kind: 'scalar', values: scalarScalar(e.op, l.values, r.values) };
       if (l.kind === 'vector' && r.kind === 'scalar')
-        return { kind: 'vector', rows: vectorScalar(c, e, l.rows, r.values, false) };
+        return { kind: 'vector', rows: yield* vectorScalar(c, e, l.rows, r.values, false) };
       if (l.kind === 'scalar' && r.kind === 'vector')
-        return { kind: 'vector', rows: vectorScalar(c, e, r.rows, l.values, true) };
+        return { kind: 'vector', rows: yield* vectorScalar(c, e, r.rows, l.values, true) };
       if (l.kind === 'vector' && r.kind === 'vector')
-        return { kind: 'vector', rows: vectorVector(c, e, l.rows, r.rows) };
+        return { kind: 'vector', rows: yield* vectorVector(c, e, l.rows, r.rows) };
       throw new Error('BUG: string in a binary expression');
     }
     case 'call':
-      return evaluateCall(c, e, evaluator);
+      return yield* evaluateCall(c, e, evaluator);
     case 'matrix':
     case 'subquery':
       throw new Error('BUG: range vector outside a function');

@@ -3,20 +3,20 @@ import type { NativeHistogram } from '../model/histogram.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Aggregate } from './ast.ts';
 import { ABSENT, FLOAT, floatsOnly, HISTOGRAM, newRow, type Row, withHistograms } from './block.ts';
-import { type Context, ofMetric } from './context.ts';
+import { type Context, ofMetric, type Sliced } from './context.ts';
 import { addHistograms, type MergeNotes, scaleHistogram } from './native-histogram.ts';
 
 const MIXED_SCHEMAS = 'vector contains a mix of histograms with exponential and custom buckets schemas';
 
-export function aggregateHistograms(
+export function* aggregateHistograms(
   c: Context,
   e: Aggregate,
   labels: Labels,
   rows: readonly Row[],
-  floats: (rows: readonly Row[]) => Row,
-): Row {
-  if (e.op === 'count' || e.op === 'group') return floats(rows);
-  const base = floats(rows.map(floatsOnly));
+  floats: (rows: readonly Row[]) => Sliced<Row>,
+): Sliced<Row> {
+  if (e.op === 'count' || e.op === 'group') return yield* floats(rows);
+  const base = yield* floats(rows.map(floatsOnly));
   const pos = e.expr.pos;
   if (e.op !== 'sum' && e.op !== 'avg') {
     if (rows.some((r) => r.present.includes(HISTOGRAM))) c.notes.info(`ignored histogram in ${e.op} aggregation`, pos);
@@ -33,6 +33,7 @@ export function aggregateHistograms(
     const notes: MergeNotes = {};
     // in the order of the series, as annotations depend on it: histograms after a float first in line are not added up
     for (const row of rows) {
+      if (c.meter.due()) yield;
       const p = row.present[i]!;
       if (p === ABSENT || incompatible) continue;
       if (p === FLOAT) {

@@ -4,8 +4,8 @@ import { type Labels, METRIC_NAME } from '../model/labels.ts';
 import { checkQuantile } from './aggregate.ts';
 import { type Call, type Expr, unwrap } from './ast.ts';
 import { put, renamed } from './binary.ts';
-import { FLOAT, HISTOGRAM, mergeRows, newRow, type Row } from './block.ts';
-import { type Context, ofMetric } from './context.ts';
+import { FLOAT, HISTOGRAM, mergedRows, newRow, type Row } from './block.ts';
+import { type Context, ofMetric, type Sliced } from './context.ts';
 import {
   type ClassicBucket,
   classicFraction,
@@ -60,14 +60,14 @@ function quantileQuestion(q: Float64Array, label: string | undefined): Question 
   };
 }
 
-export function overBuckets(
+export function* overBuckets(
   c: Context,
   e: Call,
   rows: readonly Row[],
   source: Expr,
   scalars: readonly { readonly values: Float64Array; readonly pos: Expr['pos'] }[],
   label: string,
-): Row[] {
+): Sliced<Row[]> {
   const fraction = e.func === 'histogram_fraction';
   if (!fraction) for (const p of scalars) for (let i = 0; i < c.n; i++) checkQuantile(c, p.values[i]!, p.pos);
   const questions: Question[] = fraction
@@ -82,13 +82,14 @@ export function overBuckets(
         quantileQuestion(p.values, e.func === 'histogram_quantiles' ? formatPlain(p.values[0]!) : undefined),
       );
   const out: Row[] = [];
-  for (const g of grouped(c, rows, source)) {
+  for (const g of yield* grouped(c, rows, source)) {
     c.meter.tick();
     for (const question of questions) {
       const base = renamed(c, { ...newRow(g.labels, 0), dropName: g.dropName }, true);
       const labels = question.label === undefined ? base.labels : base.labels.with(label, question.label);
       const row = newRow(labels, c.n, base.dropName);
       for (let i = 0; i < c.n; i++) {
+        if ((i & 63) === 0 && c.meter.due()) yield;
         const list: ClassicBucket[] = [];
         for (const b of g.buckets)
           if (b.row.present[i] === FLOAT) list.push({ upper: b.upper, count: b.row.values[i]! });
@@ -112,10 +113,10 @@ export function overBuckets(
       out.push(row);
     }
   }
-  return mergeRows(out);
+  return yield* mergedRows(() => c.meter.due(), out);
 }
 
-function grouped(c: Context, rows: readonly Row[], source: Expr): Iterable<BucketGroup> {
+function* grouped(c: Context, rows: readonly Row[], source: Expr): Sliced<Iterable<BucketGroup>> {
   const groups = new Map<string, BucketGroup>();
   const groupOf = (labels: Labels, row: Row): BucketGroup => {
     let g = groups.get(labels.key);
@@ -126,6 +127,7 @@ function grouped(c: Context, rows: readonly Row[], source: Expr): Iterable<Bucke
     return g;
   };
   for (const row of rows) {
+    if (c.meter.due()) yield;
     // a label le on a native histogram is a label like any other
     if (row.present.includes(HISTOGRAM)) groupOf(row.labels, row).native = row;
     if (!row.present.includes(FLOAT)) continue;

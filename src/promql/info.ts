@@ -3,15 +3,15 @@ import { VigieError } from '../lib/errors.ts';
 import { type Labels, METRIC_NAME } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { Call } from './ast.ts';
-import { ABSENT, mergeRows, type Row } from './block.ts';
-import type { Context } from './context.ts';
+import { ABSENT, mergedRows, type Row } from './block.ts';
+import type { Context, Sliced } from './context.ts';
 import { infoSelectors } from './populate.ts';
 import { instantRows } from './select.ts';
 
 /** Labels that identify what an info series describes. */
 const IDENTIFYING = ['instance', 'job'];
 
-export function infoJoin(c: Context, e: Call, rows: readonly Row[]): Row[] {
+export function* infoJoin(c: Context, e: Call, rows: readonly Row[]): Sliced<Row[]> {
   const selector = infoSelectors.get(e)!;
   const data = e.args[1]?.kind === 'selector' ? e.args[1].matchers.filter((m) => m.name !== METRIC_NAME) : [];
   const wanted = new Map<string, Matcher[]>();
@@ -22,7 +22,7 @@ export function infoJoin(c: Context, e: Call, rows: readonly Row[]): Row[] {
     return c.compileRegex(m.value).matches(value) === (m.op === '=~');
   };
   // what is read of an info series is the time of its sample: of two that identify the same, the newer one counts
-  const infos = instantRows(c, selector, true).filter((r) => data.every((m) => test(m, r.labels.get(m.name))));
+  const infos = (yield* instantRows(c, selector, true)).filter((r) => data.every((m) => test(m, r.labels.get(m.name))));
   const byIdentity = new Map<string, Row[]>();
   for (const r of infos) {
     const key = IDENTIFYING.map((n) => r.labels.get(n)).join('\u0000');
@@ -32,6 +32,7 @@ export function infoJoin(c: Context, e: Call, rows: readonly Row[]): Row[] {
   const mustMatch = data.some((m) => !test(m, ''));
   const out: Row[] = [];
   for (const row of rows) {
+    if (c.meter.due()) yield;
     if (infoNames.has(row.labels.metricName)) {
       out.push(row);
       continue;
@@ -67,5 +68,5 @@ export function infoJoin(c: Context, e: Call, rows: readonly Row[]): Row[] {
     }
     for (const part of parts.values()) out.push({ ...row, labels: part.labels, present: part.present });
   }
-  return mergeRows(out);
+  return yield* mergedRows(() => c.meter.due(), out);
 }

@@ -3,21 +3,21 @@ import type { NativeHistogram } from '../model/histogram.ts';
 import { isStale, type SeriesColumns } from '../model/sample.ts';
 import type { Expr, Pos, Subquery, VectorSelector } from './ast.ts';
 import { FLOAT, HISTOGRAM, newRow, type Row, repeat, withHistograms } from './block.ts';
-import { type Context, durationMs, positiveMs } from './context.ts';
+import { type Context, durationMs, positiveMs, type Sliced } from './context.ts';
 import { lastAtOrBefore, smoothedAt } from './extended-range.ts';
 import { alignedStart, atTime } from './populate.ts';
 
 /** Samples of an instant selector at each step: the newest within the look-back, unless that is a stale marker. */
-export function instantRows(c: Context, s: VectorSelector, timestamps = false): Row[] {
+export function* instantRows(c: Context, s: VectorSelector, timestamps = false): Sliced<Row[]> {
   const at = atTime(s.at, c);
   const offset = durationMs(s.offset, c);
   const n = at === undefined ? c.n : 1;
   const out: Row[] = [];
   // own counts first: with @ they are those of one step, the same for all
   const read = c.read && (at === undefined ? c.read : new Float64Array(c.n));
-  if (s.extended === 'smoothed' && !timestamps) return smoothedRows(c, s, at, offset, n);
+  if (s.extended === 'smoothed' && !timestamps) return yield* smoothedRows(c, s, at, offset, n);
   for (const series of c.data.get(s) ?? []) {
-    c.meter.tick();
+    if (c.meter.due()) yield;
     let row = newRow(series.labels, n);
     const { timestamps: ts, values, length } = series;
     let k = -1;
@@ -74,10 +74,16 @@ export function sampleWeight(s: SeriesColumns, lo: number, hi: number): number {
 }
 
 /** Floats on the line between the samples around each step; histograms have no such line and are left out. */
-function smoothedRows(c: Context, s: VectorSelector, at: number | undefined, offset: number, n: number): Row[] {
+function* smoothedRows(
+  c: Context,
+  s: VectorSelector,
+  at: number | undefined,
+  offset: number,
+  n: number,
+): Sliced<Row[]> {
   const out: Row[] = [];
   for (const stored of c.data.get(s) ?? []) {
-    c.meter.tick();
+    if (c.meter.due()) yield;
     if (stored.histograms) continue;
     const series = withoutStale(stored);
     const row = newRow(series.labels, n);
@@ -103,12 +109,19 @@ export interface RangeInput {
   readonly extended?: 'anchored' | 'smoothed';
 }
 
-export function rangeInput(c: Context, e: Expr, evaluate: (c: Context, e: Expr) => readonly Row[]): RangeInput {
+type Evaluate = (c: Context, e: Expr) => Sliced<readonly Row[]>;
+
+export function* rangeInput(c: Context, e: Expr, evaluate: Evaluate): Sliced<RangeInput> {
   while (e.kind === 'paren') e = e.expr;
   if (e.kind === 'matrix') {
     const s = e.selector;
+    const series: SeriesColumns[] = [];
+    for (const x of c.data.get(s) ?? []) {
+      if (c.meter.due()) yield;
+      series.push(withoutStale(x));
+    }
     return {
-      series: (c.data.get(s) ?? []).map(withoutStale),
+      series,
       rangeMs: positiveMs(e.range, c),
       offsetMs: durationMs(s.offset, c),
       atMs: atTime(s.at, c),
@@ -116,10 +129,10 @@ export function rangeInput(c: Context, e: Expr, evaluate: (c: Context, e: Expr) 
       ...(s.extended && { extended: s.extended }),
     };
   }
-  return subqueryInput(c, e as Subquery, evaluate);
+  return yield* subqueryInput(c, e as Subquery, evaluate);
 }
 
-function subqueryInput(c: Context, e: Subquery, evaluate: (c: Context, e: Expr) => readonly Row[]): RangeInput {
+function* subqueryInput(c: Context, e: Subquery, evaluate: Evaluate): Sliced<RangeInput> {
   const rangeMs = positiveMs(e.range, c);
   const stepMs = e.step ? positiveMs(e.step, c) : c.defaultStepMs;
   const offsetMs = durationMs(e.offset, c);
@@ -132,7 +145,12 @@ function subqueryInput(c: Context, e: Subquery, evaluate: (c: Context, e: Expr) 
   c.meter.addSamples(n);
   const { read: _, ...outer } = c;
   const inner: Context = { ...outer, startMs, stepMs, n, endMs };
-  return { ...input, series: evaluate(inner, e.expr).map((row) => toColumns(row, startMs, stepMs)) };
+  const series: SeriesColumns[] = [];
+  for (const row of yield* evaluate(inner, e.expr)) {
+    if (c.meter.due()) yield;
+    series.push(toColumns(row, startMs, stepMs));
+  }
+  return { ...input, series };
 }
 
 /** A row's samples as a series, absent steps left out. */
