@@ -91,7 +91,9 @@ async function control(url: string): Promise<unknown> {
   };
 }
 
-createServer((request, response) => {
+// rounds are 15 s apart: a connection must outlive the pause between them
+const options = { keepAliveTimeout: 120_000 };
+createServer(options, (request, response) => {
   const parts: Buffer[] = [];
   request.on('data', (b: Buffer) => parts.push(b));
   request.on('end', async () => {

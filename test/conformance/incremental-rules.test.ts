@@ -10,13 +10,16 @@ import { testPorts } from '../../src/cli/test-rules.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { SelfMetrics } from '../../src/lib/self-metrics.ts';
 import { Labels } from '../../src/model/labels.ts';
-import type { Sample } from '../../src/model/sample.ts';
+import type { Sample, SeriesColumns } from '../../src/model/sample.ts';
 import { tenantId } from '../../src/model/tenant.ts';
 import { compileMatcher } from '../../src/regex/matcher.ts';
+import { createEvaluators } from '../../src/rules/incremental/create-evaluators.ts';
 import { IncrementalEvaluator } from '../../src/rules/incremental/incremental-evaluator.ts';
 import type { FallBackReason } from '../../src/rules/incremental/source.ts';
 import type { RuleExpression, RuleSample } from '../../src/rules/ports.ts';
+import { RuleService } from '../../src/rules/rule-service.ts';
 import { differenceOf } from '../../src/rules/running-rule.ts';
+import { createRuleTemplates } from '../../src/rules/templates.ts';
 import { EmbeddedMetricsStore } from '../../src/store/embedded/metrics/embedded-metrics-store.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { temporaryFolder } from '../support/peers.ts';
@@ -248,6 +251,86 @@ describe('incremental evaluation of rules', () => {
     // each reason that the expressions above can give was given
     for (const r of ['at_modifier', 'offset', 'subquery', 'older_than_memory', 'duplicate_match'] as const)
       expect(reasons.get(r) ?? 0, r).toBeGreaterThan(0);
+  });
+
+  it('serves the rule manager: no difference in compare mode, tenants apart, a difference is told and not used', async () => {
+    using folder = temporaryFolder();
+    const clock = new FakeClock(T0 + 60_000);
+    const metrics = new SelfMetrics();
+    await using store = await EmbeddedMetricsStore.open({
+      folder: folder.path,
+      clock,
+      logger: silentLogger,
+      metrics: new SelfMetrics(),
+      compileMatcher,
+      quota: () => ({}),
+      background: false,
+    });
+    const B = tenantId('b');
+    let wrong = false;
+    const evaluators = createEvaluators({
+      mode: 'compare',
+      source: (t) => store.incremental(t),
+      compileRegex: promqlRegex,
+      logger: silentLogger,
+      metrics,
+    });
+    await using rules = new RuleService({
+      clock,
+      logger: silentLogger,
+      metrics,
+      engine: testPorts().engine(60_000),
+      source: (t) => store.reader(t),
+      writer: (t) => store.writer(t),
+      notify: () => undefined,
+      templates: () => createRuleTemplates({ externalUrl: '', externalLabels: Labels.EMPTY }),
+      externalUrl: '',
+      evaluator: (t) => {
+        const inner = evaluators(t)!;
+        return {
+          onDifference: inner.onDifference!,
+          configure: (r) => inner.configure(r),
+          evaluate: (r, at) => {
+            const answer = inner.evaluate(r, at);
+            return answer && wrong
+              ? { ...answer, samples: answer.samples.map((s) => ({ ...s, value: s.value + 1 })) }
+              : answer;
+          },
+          [Symbol.dispose]: () => inner[Symbol.dispose](),
+        };
+      },
+    });
+    const text =
+      'groups:\n- name: g\n  interval: 15s\n  rules:\n  - record: y\n    expr: sum by (a) (rate(c_total[1m]))\n  - alert: Y\n    expr: y > 1\n';
+    for (const t of [A, B]) await rules.configure(t, [{ name: 'f', text }]);
+    const run = async (n: number): Promise<void> => {
+      for (let i = 0; i < n; i++) {
+        const value = (clock.now() - T0) / 100;
+        await store
+          .writer(A)
+          .appendSamples([{ labels: Labels.from({ __name__: 'c_total', a: '1' }), timestampMs: clock.now(), value }]);
+        await clock.advance(15_000);
+      }
+    };
+    await run(20);
+    expect(rules.view(A).groups[0]!.rules.map((r) => [r.health, r.state])).toEqual([
+      ['ok', 'inactive'],
+      ['ok', 'firing'],
+    ]);
+    expect(rules.view(B).groups[0]!.rules.map((r) => r.health)).toEqual(['unknown', 'unknown']);
+    const y = (): SeriesColumns[] => [
+      ...(store
+        .reader(A)
+        .select([{ name: '__name__', op: '=', value: 'y' }], { startMs: T0, endMs: clock.now() }) as SeriesColumns[]),
+    ];
+    const last = (): number => y()[0]!.values[y()[0]!.length - 1]!;
+    const before = last();
+    expect(metrics.expose()).toMatch(/vigie_rule_incremental_evaluations_total [1-9]/);
+    expect(metrics.expose()).not.toMatch(/differences_total [1-9]/);
+    wrong = true;
+    await run(3);
+    expect(metrics.expose()).toMatch(/vigie_rule_incremental_differences_total [1-9]/);
+    expect(last()).toBeCloseTo(before, 6);
   });
 
   it('would see one bit', async () => {
