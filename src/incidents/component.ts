@@ -48,3 +48,13 @@ export const componentKind = (id: ComponentId): ComponentKind => id.slice(0, id.
 /** A declared dependency names a component with or without its kind; without, a service is meant. */
 export const asComponent = (name: string): ComponentId =>
   /^(service|queue|provider|model|database|workload|host|area):/.test(name) ? name : `service:${name}`;
+
+/** Alerts about objectives, budgets and business figures tell of an effect, long after and long after it is over. */
+export const isDerived = (labels: AlertLabels): boolean =>
+  labels['pack'] === 'slo' ||
+  labels['pack'] === 'business' ||
+  /budget|objective|satisfaction|cost/i.test(labels['alertname'] ?? '');
+
+/** Alerts that only prove that alerting works, or carry no wish that anybody act. */
+export const isNoIncident = (labels: AlertLabels): boolean =>
+  labels['severity'] === 'none' || labels['alertname'] === 'Watchdog' || labels['alertname'] === 'InfoInhibitor';

@@ -3,7 +3,7 @@
  * labels weighed by how rare they are, time, text, what was learned), each piece in words. Pure; candidates come in.
  */
 import type { CoOccurrence } from './co-occurrence.ts';
-import { type ComponentId, componentName, componentOf } from './component.ts';
+import { type ComponentId, componentName, componentOf, isDerived } from './component.ts';
 import { ALERTS_PER_INCIDENT_MAX, type Incident, type IncidentAlert, type Signal } from './incident.ts';
 import type { LabelRarity } from './label-rarity.ts';
 import { isLive } from './life-cycle.ts';
@@ -23,7 +23,7 @@ export const CORRELATION_DEFAULTS: CorrelationSettings = {
   reopenWindowMs: 30 * 60_000,
 };
 
-const WEIGHT = { component: 0.5, graph: [0, 0.5, 0.35, 0.2], time: 0.45, text: 0.15, learned: 0.45, sameRule: 0.4 };
+const WEIGHT = { component: 0.5, graph: [0, 0.5, 0.35, 0.2], time: 0.45, text: 0.18, learned: 0.45, sameRule: 0.45 };
 /** Labels that say "the same thing": value of sharing a value nobody else has. */
 const LABEL_WEIGHT: Readonly<Record<string, number>> = {
   tenant_id: 0.25,
@@ -44,7 +44,9 @@ const LABEL_WEIGHT: Readonly<Record<string, number>> = {
 };
 /** Different customers, databases or regions speak against belonging together. */
 const CONFLICT_WEIGHT: Readonly<Record<string, number>> = { tenant_id: 0.3, cluster: 0.2, region: 0.15 };
+const UNRELATED_WEIGHT = 0.35;
 const TIME_SCALE_MS = 10 * 60_000;
+const SAME_RULE_SCALE_MS = 20 * 60_000;
 
 export interface CorrelationContext {
   readonly graph: ServiceGraph;
@@ -122,12 +124,20 @@ export function judge(signal: Signal, incident: Incident, context: CorrelationCo
     words.push(`${text} (${weight > 0 ? '+' : ''}${weight.toFixed(2)})`);
   };
   const component = componentOf(signal.labels);
-  const related = relation(component, summary, context, add);
   const gapMs = nearestMs(signal.firstBadAtMs ?? signal.startsAtMs, summary.beginsMs);
+  // later than the window only a part that is still bad goes on with its incident; a burning budget or a missed
+  // objective burns for days and would collect everything that happens meanwhile
+  const goesOn = incident.alerts.some(
+    (a) => a.state !== 'resolved' && !isDerived(a.labels) && componentOf(a.labels) === component,
+  );
+  if (gapMs > context.settings.windowMs && !(goesOn && !isDerived(signal.labels)))
+    return { score: 0, words: [`began ${spoken(gapMs)} apart, and its component is not bad any more`] };
+  relation(component, summary, context, add);
   labelEvidence(signal, summary, context, add);
   const name = signal.labels['alertname'] ?? '';
   const sameRule = summary.names.has(name) && !summary.components.has(component);
-  if (sameRule && gapMs <= 5 * 60_000) add(WEIGHT.sameRule, `the same rule ${name} fires elsewhere at the same time`);
+  if (sameRule)
+    add(WEIGHT.sameRule * Math.exp(-gapMs / SAME_RULE_SCALE_MS), `the same rule ${name} fires elsewhere too`);
   // closeness counts less where alerts begin all the time: by chance alone one would be this near
   const chance = 1 - Math.exp(-context.learned.ratePerMs * gapMs);
   add(
@@ -137,19 +147,16 @@ export function judge(signal: Signal, incident: Incident, context: CorrelationCo
   const alike = similarity(tokensOf(signal), summary.words);
   add(WEIGHT.text * alike, 'texts are alike');
   learnedEvidence(name, summary, context, add);
-  if (gapMs > context.settings.windowMs && !related) {
-    return { score: Math.min(score, context.settings.threshold - 0.01), words: [...words, 'too far apart in time'] };
-  }
   return { score: Math.max(0, Math.min(1, score)), words };
 }
 
 type Add = (weight: number, text: string) => void;
 
-/** True when the components are the same or near in the graph. */
-function relation(component: ComponentId, summary: Summary, context: CorrelationContext, add: Add): boolean {
+/** The components are the same or near in the graph. */
+function relation(component: ComponentId, summary: Summary, context: CorrelationContext, add: Add): void {
   if (summary.components.has(component)) {
     add(WEIGHT.component, `the same component ${componentName(component)}`);
-    return true;
+    return;
   }
   let best: { hops: number; to: ComponentId } | undefined;
   for (const to of summary.components) {
@@ -157,9 +164,13 @@ function relation(component: ComponentId, summary: Summary, context: Correlation
     if (hops !== undefined && (!best || hops < best.hops)) best = { hops, to };
   }
   const weight = best ? (WEIGHT.graph[best.hops] ?? 0) : 0;
-  if (!best || weight === 0) return false;
+  if (!best || weight === 0) {
+    // knowing both and no way between them is evidence too; not knowing one of them is not
+    const known = context.graph.knows(component) && [...summary.components].every((c) => context.graph.knows(c));
+    if (known) add(-UNRELATED_WEIGHT, 'unrelated in the service graph');
+    return;
+  }
   add(weight, `${best.hops} ${best.hops === 1 ? 'hop' : 'hops'} from ${componentName(best.to)} in the service graph`);
-  return true;
 }
 
 function labelEvidence(signal: Signal, summary: Summary, context: CorrelationContext, add: Add): void {

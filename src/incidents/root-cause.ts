@@ -3,7 +3,7 @@
  * what it needs (the idea of MonitorRank, Kim, Sumbaly and Shah, SIGMETRICS 2013), together with who was bad first,
  * what kind of alert it is, what its metrics did, and what was changed there. Every share comes with evidence. Pure.
  */
-import { asComponent, type ComponentId, componentName, componentOf } from './component.ts';
+import { asComponent, type ComponentId, componentName, componentOf, isDerived } from './component.ts';
 import type { Cause, IncidentAlert, RelatedChange } from './incident.ts';
 import type { ServiceGraph } from './service-graph.ts';
 
@@ -15,12 +15,17 @@ export const CHANGE_BEFORE_MS = 60 * 60_000;
 const CHANGE_AFTER_MS = 2 * 60_000;
 /** Later onsets count less: e-fold after this. */
 const ONSET_SCALE_MS = 4 * 60_000;
+/** Share of the affected that must need a silent dependency directly. */
+const SHARED = 0.6;
+/** How bad a part looks that has neither alert nor metric. */
+const SILENT_ANOMALY = 0.45;
+const PRECEDENCE_SCALE_MS = 3 * 60_000;
 const RESTART = 0.15;
 const BACKWARD = 0.2;
 const ITERATIONS = 60;
-const WEIGHT = { walk: 0.4, onset: 0.25, nature: 0.2, metric: 0.15 };
+const WEIGHT = { walk: 0.5, onset: 0.2, nature: 0.15, metric: 0.15 };
 /** Share that a change on the component adds. */
-const CHANGE_FACTOR = 0.5;
+const CHANGE_FACTOR = 0.8;
 
 /** What metrics say about a component around the begin of the incident. */
 export interface MetricEvidence {
@@ -106,6 +111,7 @@ function candidatesOf(input: RootCauseInput): Candidate[] {
   // a silent dependency may be the cause: no alert of its own, but a jump in its metrics or a change
   for (const id of byComponent.keys())
     for (const dep of input.graph.allNeeds(id).keys()) if (metrics.has(dep) || changes.has(dep)) ids.add(dep);
+  for (const dep of sharedSilent([...byComponent.keys()], input.graph)) ids.add(dep);
   return [...ids].slice(0, CANDIDATES_MAX).map((id) => {
     const alerts = byComponent.get(id) ?? [];
     const metric = metrics.get(id);
@@ -116,11 +122,19 @@ function candidatesOf(input: RootCauseInput): Candidate[] {
       id,
       alerts,
       metric,
-      anomaly: 1 - (1 - fromAlerts) * (1 - fromMetric),
+      anomaly: alerts.length === 0 && !metric ? SILENT_ANOMALY : 1 - (1 - fromAlerts) * (1 - fromMetric),
       sinceMs: onsets.length === 0 ? undefined : Math.min(...onsets),
       changes: changes.get(id) ?? [],
     };
   });
+}
+
+/** Direct dependencies without an alert that most of the affected share: a part nobody watches may be what failed. */
+function sharedSilent(affected: readonly ComponentId[], graph: ServiceGraph): ComponentId[] {
+  if (affected.length < 2) return [];
+  const by = new Map<ComponentId, number>();
+  for (const a of affected) for (const d of graph.needs(a)) by.set(d, (by.get(d) ?? 0) + 1);
+  return [...by].filter(([d, n]) => !affected.includes(d) && n >= 2 && n >= affected.length * SHARED).map(([d]) => d);
 }
 
 /** Visits per candidate of a walker that starts at alerts, goes to bad dependencies, and stays where none is worse. */
@@ -133,8 +147,9 @@ function randomWalk(candidates: readonly Candidate[], graph: ServiceGraph): numb
     for (const [dep, hops] of graph.allNeeds(c.id)) {
       const to = index.get(dep);
       if (to === undefined) continue;
-      worst = Math.max(worst, candidates[to]!.anomaly);
-      out.push({ to, weight: candidates[to]!.anomaly / hops });
+      const weight = candidates[to]!.anomaly * precedence(candidates[to]!, c);
+      worst = Math.max(worst, weight);
+      out.push({ to, weight: weight / hops });
     }
     for (const caller of graph.neededBy(c.id)) {
       const to = index.get(caller);
@@ -157,13 +172,17 @@ function randomWalk(candidates: readonly Candidate[], graph: ServiceGraph): numb
   return visits;
 }
 
+/** A cause is bad no later than its effect; windows and intervals of rules blur that by a few minutes. */
+function precedence(cause: Candidate, effect: Candidate): number {
+  if (cause.sinceMs === undefined || effect.sinceMs === undefined) return 1;
+  return Math.exp(-Math.max(0, cause.sinceMs - effect.sinceMs) / PRECEDENCE_SCALE_MS);
+}
+
 /** How much an alert speaks of a cause: a full disk or a dead host does, a burning budget only tells of the effect. */
 function natureOf(alerts: readonly IncidentAlert[]): number {
   let best = 0;
   for (const a of alerts) {
-    const pack = a.labels['pack'] ?? '';
-    const derived =
-      pack === 'slo' || pack === 'business' || /budget|objective|satisfaction|cost/i.test(a.labels['alertname'] ?? '');
+    const derived = isDerived(a.labels);
     const text = a.labels['alertname'] ?? '';
     const cause = /full|down|gone|oom|memory|disk|crash|expired|attack|readonly|failing|drift|errors/i.test(text);
     best = Math.max(best, derived ? 0.1 : cause ? 1 : 0.6);

@@ -37,6 +37,11 @@ export class ServiceGraph {
     this.edges = edges;
   }
 
+  /** Has it any edge at all? */
+  knows(component: ComponentId): boolean {
+    return this.#needs.has(component) || this.#neededBy.has(component);
+  }
+
   needs(component: ComponentId): ReadonlySet<ComponentId> {
     return this.#needs.get(component) ?? NONE;
   }

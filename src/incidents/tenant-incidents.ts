@@ -7,6 +7,7 @@ import { Labels } from '../model/labels.ts';
 import { PLATFORM_TENANT, type TenantId } from '../model/tenant.ts';
 import { CoOccurrence, type CoOccurrenceState } from './co-occurrence.ts';
 import { type IncidentPorts, type IncidentSettings, LEARNED, OUTBOX, type TenantPicture } from './collections.ts';
+import { isNoIncident } from './component.ts';
 import { type CorrelationDecision, correlate, inheritSummary } from './correlate.ts';
 import { isHigher } from './criticality.ts';
 import { advance, ESCALATION } from './escalation.ts';
@@ -154,6 +155,7 @@ export class TenantIncidents {
   }
 
   #one(signal: Signal, draft: Draft): string {
+    if (isNoIncident(signal.labels)) return '';
     const nowMs = this.#o.ports.clock.now();
     const fingerprint = signal.fingerprint ?? Labels.from(signal.labels).fingerprint();
     const owner = this.#store.owner(fingerprint);
