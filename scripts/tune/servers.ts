@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { createMultivariateDetector } from '../../src/algorithms/detection/multivariate.ts';
+import { createMultivariateDetector, MULTIVARIATE_TUNING } from '../../src/algorithms/detection/multivariate.ts';
 
 export interface Machine {
   readonly name: string;
@@ -170,6 +170,30 @@ export function judgeMachine(m: Machine): {
   };
 }
 
+/** Settings that were looked at around the chosen ones, and far from them. */
+const SETTINGS = [8, 20, 30, 60, 1_000].flatMap((learned) =>
+  [0.03, 0.065, 0.1, 0.2].flatMap((smooth) => [1, 2].map((hotellingWeight) => ({ learned, smooth, hotellingWeight }))),
+);
+
+/** For each machine the settings that are best on the others: what choosing by these data is worth on unseen ones. */
+function leaveOneOut(machines: readonly Machine[]): void {
+  const before = { ...MULTIVARIATE_TUNING };
+  const table = SETTINGS.map((settings) => {
+    Object.assign(MULTIVARIATE_TUNING, settings);
+    return machines.map((m) => judgeMachine(m).vus);
+  });
+  Object.assign(MULTIVARIATE_TUNING, before);
+  const held = machines.map((m, i) => {
+    const others = (row: readonly number[]): number => row.reduce((sum, v, k) => (k === i ? sum : sum + v), 0);
+    const best = table.reduce((a, b, k) => (others(b) > others(table[a]!) ? k : a), 0);
+    process.stdout.write(
+      `${m.name} left out: ${JSON.stringify(SETTINGS[best])} gives ${table[best]![i]!.toFixed(3)}\n`,
+    );
+    return table[best]![i]!;
+  });
+  process.stdout.write(`leave-one-out VUS-PR ${(held.reduce((a, b) => a + b, 0) / held.length).toFixed(3)}\n`);
+}
+
 if (import.meta.main) {
   const at = process.argv.indexOf('--data');
   if (at < 0) throw new Error('usage: servers.ts --data DIR');
@@ -181,4 +205,5 @@ if (import.meta.main) {
     return r;
   });
   process.stdout.write(`mean VUS-PR ${(results.reduce((s, r) => s + r.vus, 0) / results.length).toFixed(3)}\n`);
+  if (process.argv.includes('--folds')) leaveOneOut(readMachines(process.argv[at + 1]!));
 }

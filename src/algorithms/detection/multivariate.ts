@@ -36,35 +36,48 @@ export interface MultivariateDetector {
 }
 
 export const MULTIVARIATE_TUNING = {
-  explained: 0.97,
-  clip: 20,
-  smooth: 0.3,
-  /** Share of the last peak kept per row: a fault lasts longer than its first row. */
-  hold: 0.95,
+  explained: 0.9,
+  /** Standardised values are cut here when judged; learning cuts them much lower. */
+  clip: 1e4,
+  /** The same for metrics that hardly ever moved: how far says little there. */
+  stillClip: 100,
+  /** Smoothing of T-squared and of the residual, per row. */
+  smooth: 0.08,
   residualWeight: 1,
-  hotellingWeight: 2,
-  deviationWeight: 0.5,
+  smoothResidualWeight: 1,
+  hotellingWeight: 1.5,
+  /** Least spread of a metric, as a share of the range seen. */
+  spreadFloor: 0.01,
+  rangeDecay: 0.99998,
+  /** Standard deviations at which mean and covariance are cut when they learn. */
+  learned: 30,
   rateMin: 0.00002,
-  /** Surprise at which to notify; 0.3 false alerts per series and week where it was tuned. */
-  alert: 4,
+  /** Surprise at which to notify. */
+  alert: 5,
 };
 export const DIMS_MAX = 256;
 const REFIT_EVERY_MAX = 2000;
 
 const COUNT = 0;
-const SMOOTH = 1;
-const HELD = 2;
-const NEXT_FIT = 3;
-const PEAK = 4;
+const HELD = 1;
+const NEXT_FIT = 2;
+const SLOW_RESIDUAL = 3;
+const SLOW_HOTELLING = 4;
 const HEAD = 8;
+/** Tails: one, of the sum. */
+const TAILS = 1;
+/** Numbers per metric: mean, smallest and largest seen. */
+const PER_METRIC = 3;
 
 class PcaDetector implements MultivariateDetector {
   readonly #options: MultivariateOptions;
   readonly #d: number;
-  /** Head, tails (2), then mean and absolute deviation per metric. */
+  /** Head, tails, then mean, low and high, each for all metrics. */
   readonly #a: Float64Array;
   readonly #covariance: Float64Array;
   readonly #z: Float64Array;
+  /** Deviations that are learned, in the metrics' units; NaN where missing. */
+  readonly #e: Float64Array;
   readonly #part: Float64Array;
   #components = new Float64Array(0);
   #values = new Float64Array(0);
@@ -74,9 +87,10 @@ class PcaDetector implements MultivariateDetector {
   constructor(options: MultivariateOptions, state?: MultivariateState) {
     this.#options = options;
     this.#d = options.dims;
-    this.#a = new Float64Array(HEAD + 3 * TAIL_SIZE + 2 * this.#d);
+    this.#a = new Float64Array(HEAD + TAILS * TAIL_SIZE + PER_METRIC * this.#d);
     this.#covariance = new Float64Array(this.#d * this.#d);
     this.#z = new Float64Array(this.#d);
+    this.#e = new Float64Array(this.#d);
     this.#part = new Float64Array(this.#d);
     if (state) {
       this.#a.set(state.numbers);
@@ -110,34 +124,46 @@ class PcaDetector implements MultivariateDetector {
     const d = this.#d;
     const n = ++a[COUNT]!;
     const rate = Math.max(1 / n, MULTIVARIATE_TUNING.rateMin);
-    const means = HEAD + 3 * TAIL_SIZE;
+    const means = HEAD + TAILS * TAIL_SIZE;
     const clip = MULTIVARIATE_TUNING.clip;
     for (let i = 0; i < d; i++) {
       const v = row[i];
       if (typeof v !== 'number' || !Number.isFinite(v)) {
         this.#z[i] = 0;
+        this.#e[i] = Number.NaN;
         continue;
       }
       const x = Math.max(-1e150, Math.min(1e150, v));
       const mean = a[means + i]!;
-      const spread = a[means + d + i]!;
       const e = x - mean;
-      const floor = 1e-9 * Math.abs(mean) + 1e-300;
-      this.#z[i] = n < 4 ? 0 : Math.max(-clip, Math.min(clip, e / (Math.sqrt(spread) + floor)));
-      const cut = n < 30 ? e : Math.max(-8 * Math.sqrt(spread) - floor, Math.min(8 * Math.sqrt(spread) + floor, e));
-      a[means + i] = mean + cut * rate;
-      a[means + d + i] = spread + (cut * cut - spread) * rate;
+      const low = means + d + i;
+      const high = means + 2 * d + i;
+      if (n === 1) a[low] = a[high] = x;
+      else {
+        a[low] = Math.min(x, mean + (a[low]! - mean) * MULTIVARIATE_TUNING.rangeDecay);
+        a[high] = Math.max(x, mean + (a[high]! - mean) * MULTIVARIATE_TUNING.rangeDecay);
+      }
+      const floor = this.#floor(i);
+      const deviation = Math.sqrt(this.#covariance[i * d + i]!);
+      const limit = deviation > floor ? clip : MULTIVARIATE_TUNING.stillClip;
+      this.#z[i] = n < 4 ? 0 : Math.max(-limit, Math.min(limit, e / Math.max(deviation, floor)));
+      const far = MULTIVARIATE_TUNING.learned * deviation + floor;
+      this.#e[i] = n < 30 ? e : Math.max(-far, Math.min(far, e));
+      a[means + i] = mean + this.#e[i]! * rate;
     }
-    const raw = this.#distance();
+    const sum = this.#distance();
     this.#learn(n, rate);
-    return this.#judge(raw, n, train);
+    return this.#judge(sum, n, train);
   }
 
+  /** Residual and T-squared, each over what is expected of it; at once and smoothed. */
   #distance(): number {
+    const a = this.#a;
     const d = this.#d;
     const z = this.#z;
     const part = this.#part;
     const k = this.#values.length;
+    const t = MULTIVARIATE_TUNING;
     part.set(z);
     let hotelling = 0;
     for (let c = 0; c < k; c++) {
@@ -147,29 +173,41 @@ class PcaDetector implements MultivariateDetector {
       for (let i = 0; i < d; i++) part[i]! -= dot * this.#components[c * d + i]!;
     }
     let residual = 0;
-    let deviation = 0;
     for (let i = 0; i < d; i++) {
       part[i] = part[i]! * part[i]!;
       residual += part[i]!;
-      deviation += Math.abs(z[i]!);
     }
-    const t = MULTIVARIATE_TUNING;
+    a[SLOW_RESIDUAL] = a[SLOW_RESIDUAL]! + (residual - a[SLOW_RESIDUAL]!) * t.smooth;
+    a[SLOW_HOTELLING] = a[SLOW_HOTELLING]! + (hotelling - a[SLOW_HOTELLING]!) * t.smooth;
+    // over what the model itself expects: a level learned from the distances would rise with the faults
+    const usual = this.#rest + 0.05 * d;
     return (
-      t.residualWeight * Math.log1p(residual / (this.#rest + 0.05 * d)) +
-      t.hotellingWeight * Math.log1p(hotelling / Math.max(1, k)) +
-      t.deviationWeight * Math.log1p(deviation / d)
+      t.residualWeight * Math.log1p(residual / usual) +
+      t.smoothResidualWeight * Math.log1p(a[SLOW_RESIDUAL]! / usual) +
+      t.hotellingWeight * Math.log1p(a[SLOW_HOTELLING]! / Math.max(1, k))
     );
   }
 
+  /** A metric that stood still so far and moves once must not outweigh all others. */
+  #floor(i: number): number {
+    const a = this.#a;
+    const means = HEAD + TAILS * TAIL_SIZE;
+    const range = a[means + 2 * this.#d + i]! - a[means + this.#d + i]!;
+    return Math.max(MULTIVARIATE_TUNING.spreadFloor * range, 1e-9 * Math.abs(a[means + i]!), 1e-300);
+  }
+
+  /** Covariance in the metrics' own units: their scale is put in when the components are fitted, not before. */
   #learn(n: number, rate: number): void {
     const d = this.#d;
-    const z = this.#z;
+    const e = this.#e;
     for (let i = 0; i < d; i++) {
-      const zi = Math.max(-4, Math.min(4, z[i]!));
+      const ei = e[i]!;
+      if (Number.isNaN(ei)) continue;
       const at = i * d;
       for (let j = 0; j <= i; j++) {
-        const zj = z[j]!;
-        this.#covariance[at + j]! += (zi * (zj > 4 ? 4 : zj < -4 ? -4 : zj) - this.#covariance[at + j]!) * rate;
+        const ej = e[j]!;
+        if (Number.isNaN(ej)) continue;
+        this.#covariance[at + j]! += (ei * ej - this.#covariance[at + j]!) * rate;
       }
     }
     if (n >= Math.max(this.#a[NEXT_FIT]!, 2 * 10)) {
@@ -181,10 +219,14 @@ class PcaDetector implements MultivariateDetector {
   #fit(): void {
     const d = this.#d;
     const full = new Float64Array(d * d);
+    const scale = Float64Array.from({ length: d }, (_, i) =>
+      Math.max(Math.sqrt(this.#covariance[i * d + i]!), this.#floor(i)),
+    );
     let trace = 0;
     for (let i = 0; i < d; i++) {
-      trace += this.#covariance[i * d + i]!;
-      for (let j = 0; j <= i; j++) full[i * d + j] = full[j * d + i] = this.#covariance[i * d + j]!;
+      for (let j = 0; j <= i; j++)
+        full[i * d + j] = full[j * d + i] = this.#covariance[i * d + j]! / scale[i]! / scale[j]!;
+      trace += full[i * d + i]!;
     }
     const { values, vectors } = symmetricEigen(full, d);
     let sum = 0;
@@ -195,12 +237,9 @@ class PcaDetector implements MultivariateDetector {
     this.#rest = Math.max(1e-6, trace - sum);
   }
 
-  #judge(raw: number, n: number, train: boolean): MultivariateDetection {
+  #judge(s: number, n: number, train: boolean): MultivariateDetection {
     const a = this.#a;
     const out = this.#out;
-    a[SMOOTH] = a[SMOOTH]! + (raw - a[SMOOTH]!) * MULTIVARIATE_TUNING.smooth;
-    const s = Math.max(a[SMOOTH]!, a[PEAK]! * MULTIVARIATE_TUNING.hold + a[SMOOTH]! * (1 - MULTIVARIATE_TUNING.hold));
-    a[PEAK] = s;
     const surprise = tailSurprise(a, HEAD, s);
     tailLearn(a, HEAD, s);
     out.score = 0;
