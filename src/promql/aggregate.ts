@@ -22,7 +22,7 @@ function* group(c: Context, e: Aggregate, rows: readonly Row[]): Sliced<Group[]>
   const set = new Set(names);
   const skip = [...names, METRIC_NAME];
   for (const row of rows) {
-    if (c.meter.due()) yield;
+    if (c.meter.due(c.n)) yield;
     let key: string;
     let labels: Labels | undefined;
     if (e.without) {
@@ -73,7 +73,7 @@ export function* aggregate(
           out.push(yield* aggregateHistograms(c, e, g.labels, g.rows, (floats) => reduce(c, e, g.labels, floats)));
         else out.push({ ...(yield* reduce(c, e, g.labels, g.rows)), dropName: g.dropName });
       }
-      return yield* mergedRows(() => c.meter.due(), out);
+      return yield* mergedRows(() => c.meter.due(c.n), out);
     }
   }
 }
@@ -107,7 +107,7 @@ function* reduce(c: Context, e: Aggregate, labels: Labels, rows: readonly Row[])
     case 'sum': {
       const comp = new Float64Array(n);
       for (const row of rows) {
-        if (c.meter.due()) yield;
+        if (c.meter.due(c.n)) yield;
         addRow(row, values, present, comp);
       }
       for (let i = 0; i < n; i++) values[i]! += comp[i]!;
@@ -118,7 +118,7 @@ function* reduce(c: Context, e: Aggregate, labels: Labels, rows: readonly Row[])
     case 'count':
     case 'group':
       for (const row of rows) {
-        if (c.meter.due()) yield;
+        if (c.meter.due(c.n)) yield;
         for (let i = 0; i < n; i++)
           if (row.present[i] !== ABSENT) {
             values[i]!++;
@@ -131,7 +131,7 @@ function* reduce(c: Context, e: Aggregate, labels: Labels, rows: readonly Row[])
     case 'min': {
       const max = e.op === 'max';
       for (const { values: v, present: p } of rows) {
-        if (c.meter.due()) yield;
+        if (c.meter.due(c.n)) yield;
         for (let i = 0; i < n; i++) {
           if (p[i] !== FLOAT) continue;
           const x = v[i]!;
@@ -146,7 +146,7 @@ function* reduce(c: Context, e: Aggregate, labels: Labels, rows: readonly Row[])
       const mean = new Float64Array(n);
       const count = new Float64Array(n);
       for (const { values: v, present: p } of rows) {
-        if (c.meter.due()) yield;
+        if (c.meter.due(c.n)) yield;
         for (let i = 0; i < n; i++) {
           if (p[i] !== FLOAT) continue;
           const x = v[i]!;
@@ -180,7 +180,7 @@ function* average(c: Context, rows: readonly Row[], out: Row): Sliced<Row> {
   const count = new Float64Array(n);
   const incremental = new Uint8Array(n);
   for (const { values: v, present: p } of rows) {
-    if (c.meter.due()) yield;
+    if (c.meter.due(c.n)) yield;
     for (let i = 0; i < n; i++) {
       if (p[i] !== FLOAT) continue;
       const x = v[i]!;
@@ -220,7 +220,7 @@ function* quantileOf(c: Context, e: Aggregate, rows: readonly Row[], q: Float64A
   for (const g of yield* group(c, e, rows)) {
     const row = newRow(g.labels, c.n, g.dropName);
     for (let i = 0; i < c.n; i++) {
-      if (c.meter.due()) yield;
+      if (c.meter.due(g.rows.length)) yield;
       const list: number[] = [];
       for (const r of g.rows) {
         if (r.present[i] === FLOAT) list.push(r.values[i]!);
@@ -232,7 +232,7 @@ function* quantileOf(c: Context, e: Aggregate, rows: readonly Row[], q: Float64A
     }
     out.push(row);
   }
-  return yield* mergedRows(() => c.meter.due(), out);
+  return yield* mergedRows(() => c.meter.due(c.n), out);
 }
 
 export function checkQuantile(c: Context, q: number, pos: { start: number; end: number }): void {
@@ -283,7 +283,7 @@ function* topk(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Arr
   for (const g of yield* group(c, e, rows)) {
     const kept = new Map<Row, Uint8Array>();
     for (let i = 0; i < c.n; i++) {
-      if (c.meter.due()) yield;
+      if (c.meter.due(g.rows.length)) yield;
       const k = countParam(param[i]!);
       const here: Row[] = [];
       for (const r of g.rows) {
@@ -310,7 +310,7 @@ function* limitk(c: Context, e: Aggregate, rows: readonly Row[], param: Float64A
   for (const g of yield* group(c, e, rows)) {
     const taken = new Float64Array(c.n);
     for (const row of g.rows) {
-      if (c.meter.due()) yield;
+      if (c.meter.due(c.n)) yield;
       const mask = new Uint8Array(c.n);
       let any = false;
       for (let i = 0; i < c.n; i++) {
@@ -338,7 +338,7 @@ function* limitRatio(c: Context, e: Aggregate, rows: readonly Row[], param: Floa
   });
   const out: Row[] = [];
   for (const row of rows) {
-    if (c.meter.due()) yield;
+    if (c.meter.due(c.n)) yield;
     const offset = Number(labelsHash(row.labels)) / 2 ** 64;
     const mask = new Uint8Array(c.n);
     for (let i = 0; i < c.n; i++) {
@@ -348,7 +348,7 @@ function* limitRatio(c: Context, e: Aggregate, rows: readonly Row[], param: Floa
     }
     out.push(masked(row, mask));
   }
-  return yield* mergedRows(() => c.meter.due(), out);
+  return yield* mergedRows(() => c.meter.due(c.n), out);
 }
 
 function* countValues(c: Context, e: Aggregate, rows: readonly Row[], label: string): Sliced<Row[]> {
@@ -358,7 +358,7 @@ function* countValues(c: Context, e: Aggregate, rows: readonly Row[], label: str
   const set = new Set([...e.grouping, label]);
   const grouping = new Set(e.grouping);
   for (const row of rows) {
-    if (c.meter.due()) yield;
+    if (c.meter.due(c.n)) yield;
     const base = e.without ? row.labels.without(...e.grouping, METRIC_NAME) : row.labels.only(grouping);
     const byText = new Map<string, Row>();
     for (let i = 0; i < c.n; i++) {
@@ -377,5 +377,5 @@ function* countValues(c: Context, e: Aggregate, rows: readonly Row[], label: str
       target.present[i] = FLOAT;
     }
   }
-  return yield* mergedRows(() => c.meter.due(), [...out.values()]);
+  return yield* mergedRows(() => c.meter.due(c.n), [...out.values()]);
 }

@@ -3,7 +3,18 @@ import { VigieError } from '../lib/errors.ts';
 import type { NativeHistogram } from '../model/histogram.ts';
 import { Labels, METRIC_NAME } from '../model/labels.ts';
 import { type Binary, type BinaryOp, COMPARISONS, type Pos, type VectorMatching } from './ast.ts';
-import { ABSENT, FLOAT, HISTOGRAM, mergedRows, nameless, newRow, type Row, withHistograms } from './block.ts';
+import {
+  ABSENT,
+  FLOAT,
+  HISTOGRAM,
+  isEmpty,
+  mergedRows,
+  nameless,
+  newRow,
+  oneName,
+  type Row,
+  withHistograms,
+} from './block.ts';
 import type { Annotations, Context, Sliced } from './context.ts';
 import { pow } from './float-math.ts';
 import { binaryHistogram } from './histogram-binary.ts';
@@ -35,7 +46,11 @@ export function scalarScalar(op: BinaryOp, a: Float64Array, b: Float64Array): Fl
 }
 
 /** Name and delayed-removal flag of a result that may lose its name. */
-export function renamed(c: Context, row: Row, drop: boolean): Pick<Row, 'labels' | 'dropName'> {
+export function renamed(
+  c: Context,
+  row: Pick<Row, 'labels' | 'dropName'>,
+  drop: boolean,
+): Pick<Row, 'labels' | 'dropName'> {
   if (!drop) return { labels: row.labels, dropName: row.dropName };
   if (c.features.has('promql-delayed-name-removal')) return { labels: row.labels, dropName: true };
   return { labels: nameless(row.labels), dropName: false };
@@ -54,7 +69,7 @@ export function* vectorScalar(
   const notes = new LastNotes();
   const out: Row[] = [];
   for (const row of rows) {
-    if (c.meter.due()) yield;
+    if (c.meter.due(c.n)) yield;
     const base = renamed(c, row, !compare || e.bool);
     let result: Row = { ...newRow(base.labels, c.n), ...base };
     for (let i = 0; i < c.n; i++) {
@@ -81,6 +96,7 @@ export function* vectorScalar(
     out.push(result);
   }
   notes.addTo(c.notes);
+  if (oneName(rows)) return out.filter((r) => !isEmpty(r));
   return yield* merged(c, out);
 }
 
@@ -155,13 +171,13 @@ function* anyPresent(c: Context, rows: readonly Row[] | undefined): Sliced<Uint8
   if (rows.length === 1) return rows[0]!.present;
   const out = new Uint8Array(c.n);
   for (const r of rows) {
-    if (c.meter.due()) yield;
+    if (c.meter.due(c.n)) yield;
     for (let i = 0; i < c.n; i++) out[i]! |= r.present[i]!;
   }
   return out;
 }
 
-const merged = (c: Context, rows: readonly Row[]): Sliced<Row[]> => mergedRows(() => c.meter.due(), rows);
+const merged = (c: Context, rows: readonly Row[]): Sliced<Row[]> => mergedRows(() => c.meter.due(c.n), rows);
 
 function* setOperation(
   c: Context,
@@ -183,7 +199,7 @@ function* setOperation(
   };
   const out: Row[] = op === 'or' ? [...left] : [];
   for (const row of op === 'or' ? right : left) {
-    if (c.meter.due()) yield;
+    if (c.meter.due(c.n)) yield;
     const kept = keep(row, op === 'and');
     if (kept) out.push(kept);
   }
@@ -273,7 +289,7 @@ export function* vectorVector(c: Context, e: Binary, left: readonly Row[], right
     else for (let i = 0; i < c.n; i++) have[i]! |= row.present[i]!;
   };
   for (const row of many) {
-    if (c.meter.due()) yield;
+    if (c.meter.due(c.n)) yield;
     const key = signature(row.labels);
     const partners = one.get(key);
     const earlier = seen.get(key);
@@ -283,7 +299,7 @@ export function* vectorVector(c: Context, e: Binary, left: readonly Row[], right
       continue;
     }
     for (let k = 0; k < partners.length; k++) {
-      if (c.meter.due()) yield;
+      if (c.meter.due(c.n)) yield;
       const partner = partners[k]!;
       const others = partners.length > 1;
       evaluatePair(
@@ -307,7 +323,7 @@ export function* vectorVector(c: Context, e: Binary, left: readonly Row[], right
   }
   if (fillMany !== undefined) {
     for (const [key, rows] of one) {
-      if (c.meter.due()) yield;
+      if (c.meter.due(c.n)) yield;
       const p = seen.get(key);
       for (const row of rows) evaluatePair(undefined, row, (i) => !p || p[i] === ABSENT);
     }
@@ -340,7 +356,7 @@ function* checkOneSide(
     if (rows.length < 2) continue;
     const before = rows[0]!.present.slice();
     for (let k = 1; k < rows.length; k++) {
-      if (c.meter.due()) yield;
+      if (c.meter.due(c.n)) yield;
       const { present } = rows[k]!;
       for (let i = 0; i < c.n; i++) {
         if (present[i] === ABSENT) continue;

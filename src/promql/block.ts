@@ -26,6 +26,23 @@ export type Value =
   | { readonly kind: 'vector'; readonly rows: readonly Row[] }
   | { readonly kind: 'string'; readonly value: string };
 
+/** The presence of rows of one step that have a float there. Shared: rows are not written to once they are passed on. */
+const ONE_FLOAT = new Uint8Array([FLOAT]);
+
+/** A row of one step with a float; cheaper than `newRow`. */
+export function singleRow(labels: Labels, dropName: boolean, value: number): Row {
+  const values = new Float64Array(1);
+  values[0] = value;
+  return { labels, dropName, values, present: ONE_FLOAT };
+}
+
+/** Have all the same metric name? Then they stay distinct when it is dropped. */
+export function oneName(items: readonly { readonly labels: Labels }[]): boolean {
+  const first = items[0]?.labels.metricName;
+  for (const item of items) if (item.labels.metricName !== first) return false;
+  return true;
+}
+
 export function newRow(labels: Labels, n: number, dropName = false): Row {
   return { labels, dropName, values: new Float64Array(n), present: new Uint8Array(n) };
 }
@@ -37,6 +54,7 @@ export function withHistograms(row: Row): Row & { histograms: (NativeHistogram |
 }
 
 export function isEmpty(row: Row): boolean {
+  if (row.present.length === 1) return row.present[0] === ABSENT;
   return !row.present.includes(FLOAT) && !row.present.includes(HISTOGRAM);
 }
 
@@ -87,7 +105,8 @@ export function mergeRows(rows: readonly Row[], strict = false): Row[] {
 
 /** Labels of a result whose name no longer applies. */
 export function nameless(labels: Labels): Labels {
-  return labels.without(METRIC_NAME);
+  // the name stands first unless a label begins with a capital letter
+  return labels.flat[0] === METRIC_NAME ? Labels.fromSorted(labels.flat.slice(2)) : labels.without(METRIC_NAME);
 }
 
 /** Row of one step repeated over `n` steps: for what does not depend on the step. */

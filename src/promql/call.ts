@@ -5,14 +5,25 @@ import { Labels, METRIC_NAME } from '../model/labels.ts';
 import { checkQuantile } from './aggregate.ts';
 import { type Call, type Expr, unwrap } from './ast.ts';
 import { put, renamed } from './binary.ts';
-import { ABSENT, FLOAT, HISTOGRAM, mergedRows, newRow, type Row, type Value } from './block.ts';
+import {
+  ABSENT,
+  FLOAT,
+  HISTOGRAM,
+  isEmpty,
+  mergedRows,
+  newRow,
+  oneName,
+  type Row,
+  singleRow,
+  type Value,
+} from './block.ts';
 import type { Context, Sliced } from './context.ts';
 import { extendedWindow } from './extended-range.ts';
 import { overBuckets } from './histogram-call.ts';
 import { histogramWindow } from './histogram-range.ts';
 import { infoJoin } from './info.ts';
 import { DATE_FUNCTIONS, HISTOGRAM_MAPPERS, MAPPERS, naturalCompare } from './instant-functions.ts';
-import { findResets, KEEPS_NAME, RANGE_KERNELS, type Window } from './range-functions.ts';
+import { findResets, KEEPS_NAME, RANGE_KERNELS, slidingKernel, type Window } from './range-functions.ts';
 import { instantRows, type RangeInput, rangeInput, sampleWeight } from './select.ts';
 import { sortedSlices } from './sorted-slices.ts';
 
@@ -31,9 +42,15 @@ const vector = (rows: readonly Row[]): Value => ({ kind: 'vector', rows });
 
 /** Steps between two looks at the clock within one series. */
 const STEPS_PER_LOOK = 64;
+/** What a block of them counts for: a window is more than one sample. */
+const WORK_PER_LOOK = 1_024;
+/** Fewer windows are not worth the bookkeeping of a sliding one. */
+const SLIDING_FROM_STEPS = 8;
+const NO_RESETS = new Int32Array(0);
 
 export function* evaluateCall(c: Context, e: Call, ev: Evaluator): Sliced<Value> {
-  const merged = (rows: readonly Row[], strict = false): Sliced<Row[]> => mergedRows(() => c.meter.due(), rows, strict);
+  const merged = (rows: readonly Row[], strict = false): Sliced<Row[]> =>
+    mergedRows(() => c.meter.due(c.n), rows, strict);
   const { func, args } = e;
   const time = (i: number): number => (c.startMs + i * c.stepMs) / 1000;
   switch (func) {
@@ -80,12 +97,12 @@ export function* evaluateCall(c: Context, e: Call, ev: Evaluator): Sliced<Value>
       const rows =
         func === 'absent'
           ? yield* ev.vector(c, args[0]!)
-          : yield* overRange(c, { ...e, func: 'present_over_time' }, args[0]!, ev, true);
+          : (yield* overRange(c, { ...e, func: 'present_over_time' }, args[0]!, ev, true)).list;
       const row = newRow(absentLabels(unwrap(args[0]!)), c.n);
       row.present.fill(FLOAT);
       row.values.fill(1);
       for (const r of rows) {
-        if (c.meter.due()) yield;
+        if (c.meter.due(c.n)) yield;
         for (let i = 0; i < c.n; i++) if (r.present[i] !== ABSENT) row.present[i] = ABSENT;
       }
       return vector(yield* merged([row]));
@@ -133,7 +150,7 @@ export function* evaluateCall(c: Context, e: Call, ev: Evaluator): Sliced<Value>
   if (ofHistogram) {
     const out: Row[] = [];
     for (const r of yield* ev.vector(c, args[0]!)) {
-      if (c.meter.due()) yield;
+      if (c.meter.due(c.n)) yield;
       if (!r.histograms) continue;
       const row = { ...newRow(r.labels, c.n), ...renamed(c, r, true) };
       for (let i = 0; i < c.n; i++) if (r.present[i] === HISTOGRAM) put(row, i, ofHistogram(r.histograms[i]!));
@@ -154,7 +171,7 @@ export function* evaluateCall(c: Context, e: Call, ev: Evaluator): Sliced<Value>
     const b = args[2] ? yield* ev.scalar(c, args[2]) : new Float64Array(c.n);
     const out: Row[] = [];
     for (const r of rows) {
-      if (c.meter.due()) yield;
+      if (c.meter.due(c.n)) yield;
       const row = { ...newRow(r.labels, c.n), ...renamed(c, r, true) };
       for (let i = 0; i < c.n; i++) {
         if (r.present[i] !== FLOAT || (func === 'clamp' && b[i]! < a[i]!)) continue;
@@ -163,10 +180,14 @@ export function* evaluateCall(c: Context, e: Call, ev: Evaluator): Sliced<Value>
       }
       out.push(row);
     }
-    return vector(yield* merged(out));
+    return vector(oneName(rows) ? out.filter((r) => !isEmpty(r)) : yield* merged(out));
   }
   const rangeArg = func === 'quantile_over_time' ? args[1]! : args[0]!;
-  if (RANGE_KERNELS.has(func)) return vector(yield* merged(yield* overRange(c, e, rangeArg, ev), true));
+  if (RANGE_KERNELS.has(func)) {
+    const rows = yield* overRange(c, e, rangeArg, ev);
+    // what has one name stays distinct without it
+    return vector(rows.distinct ? rows.list : yield* merged(rows.list, true));
+  }
   return unreachable(func as never);
 }
 
@@ -175,7 +196,13 @@ const COUNTERS: ReadonlySet<string> = new Set(['rate', 'increase']);
 const COUNTER_SUFFIX = /_(?:total|sum|count|bucket)$/;
 
 /** Slides the function's window over each series. */
-function* overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistograms = false): Sliced<Row[]> {
+interface RangeRows {
+  readonly list: Row[];
+  /** No two have the same labels. */
+  readonly distinct: boolean;
+}
+
+function* overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistograms = false): Sliced<RangeRows> {
   const input: RangeInput = yield* rangeInput(c, arg, (inner, x) => ev.vector(inner, x));
   const kernel = RANGE_KERNELS.get(e.func)!;
   const p1 =
@@ -187,17 +214,20 @@ function* overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistogr
   const p2 = e.args[2] ? yield* ev.scalar(c, e.args[2]) : undefined;
   const steady = input.atMs !== undefined && e.func !== 'predict_linear' && !p1;
   const n = steady ? Math.min(1, c.n) : c.n;
-  const out: Row[] = [];
+  const list: Row[] = [];
   const counter = COUNTERS.has(e.func);
   const quantiles = e.func === 'quantile_over_time';
+  const keepsName = KEEPS_NAME.has(e.func);
   // annotations point at the first argument; Prometheus evaluates a subquery as a range without a position
   const notePos = unwrap(e.args[0]!).kind === 'subquery' ? NO_POSITION : unwrap(e.args[0]!).pos;
+  const slide = n >= SLIDING_FROM_STEPS && !input.extended ? slidingKernel(e.func) : undefined;
+  let lastName = '';
   for (const s of input.series) {
-    if (c.meter.due()) yield;
-    const base = renamed(c, { ...newRow(s.labels, 0), dropName: s.dropName ?? false }, !KEEPS_NAME.has(e.func));
-    let row: Row = newRow(base.labels, c.n, base.dropName);
+    if (c.meter.due(c.n)) yield;
+    const base = renamed(c, { labels: s.labels, dropName: s.dropName ?? false }, !keepsName);
     const t = s.timestamps;
     const v = s.values;
+    const run = s.histograms ? kernel : (slide?.(s.length) ?? kernel);
     const w: Window = {
       timeMs: 0,
       endMs: 0,
@@ -205,15 +235,15 @@ function* overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistogr
       p1: 0,
       p2: 0,
       none: false,
-      resets: counter && !s.histograms ? findResets(v, s.length) : new Int32Array(0),
+      resets: counter && !s.histograms ? findResets(v, s.length) : NO_RESETS,
       resetLo: 0,
     };
+    let row: Row | undefined;
     let lo = 0;
     let hi = 0;
-    let any = false;
     let floats = false;
     for (let i = 0; i < n; i++) {
-      if (i % STEPS_PER_LOOK === STEPS_PER_LOOK - 1 && c.meter.due()) yield;
+      if (i % STEPS_PER_LOOK === STEPS_PER_LOOK - 1 && c.meter.due(WORK_PER_LOOK)) yield;
       const timeMs = c.startMs + i * c.stepMs;
       const endMs = (input.atMs ?? timeMs) - input.offsetMs;
       const startMs = endMs - input.rangeMs;
@@ -223,9 +253,7 @@ function* overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistogr
       w.endMs = endMs;
       if (input.extended) {
         const got = extendedWindow(c, e.func, input.extended, s, startMs, endMs, w, kernel);
-        if (got === undefined) continue;
-        row = put(row, i, got);
-        any = true;
+        if (got !== undefined) row = put(row ?? newRow(base.labels, c.n, base.dropName), i, got);
         continue;
       }
       if (hi === lo) continue;
@@ -234,45 +262,46 @@ function* overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistogr
         if (steady) for (let k = 0; k < c.n; k++) c.read[k]! += weight;
         else c.read[i]! += weight;
       }
-      if (p1) {
-        w.p1 = p1[i]!;
-      }
+      if (p1) w.p1 = p1[i]!;
       if (p2) w.p2 = p2[i]!;
       if (s.histograms && !ignoreHistograms && hasHistogram(s.histograms, lo, hi)) {
         const got = histogramWindow(c, e.func, s, lo, hi, w, kernel, notePos);
         if (got === undefined) continue;
         if (quantiles) checkQuantile(c, w.p1, unwrap(e.args[0]!).pos);
-        row = put(row, i, got);
-        any = true;
+        row = put(row ?? newRow(base.labels, c.n, base.dropName), i, got);
         continue;
       }
       if (quantiles) checkQuantile(c, w.p1, unwrap(e.args[0]!).pos);
       if (s.histograms && counter) w.resets = findResets(v, s.length);
       w.none = false;
-      const r = kernel(t, v, lo, hi, w);
+      const r = run(t, v, lo, hi, w);
       if (w.none) continue;
-      row.values[i] = r;
-      row.present[i] = FLOAT;
-      any = true;
       floats = true;
+      if (c.n === 1 && !row) row = singleRow(base.labels, base.dropName, r);
+      else {
+        row ??= newRow(base.labels, c.n, base.dropName);
+        row.values[i] = r;
+        row.present[i] = FLOAT;
+      }
     }
-    if (!any) continue;
+    if (!row) continue;
     if (floats && counter) {
       const name = s.labels.metricName;
-      if (name !== '' && !COUNTER_SUFFIX.test(name))
+      if (name !== lastName && !COUNTER_SUFFIX.test(name))
         c.notes.info(
           `metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ${JSON.stringify(name)}`,
           notePos,
         );
+      lastName = name;
     }
     if (steady && c.n > 1)
       for (let i = 1; i < c.n; i++)
         if (row.present[0] !== ABSENT)
           row = put(row, i, row.present[0] === FLOAT ? row.values[0]! : row.histograms![0]);
     c.meter.addSamples(c.n);
-    out.push(row);
+    list.push(row);
   }
-  return out;
+  return { list, distinct: keepsName || oneName(input.series) };
 }
 
 function hasHistogram(h: readonly (NativeHistogram | undefined)[], lo: number, hi: number): boolean {
@@ -348,10 +377,10 @@ function* relabelled(c: Context, e: Call, ev: Evaluator): Sliced<Row[]> {
       if (s === '' || !s.isWellFormed())
         throw new VigieError('execution', `invalid source label name in label_join(): ${s}`);
     for (const r of rows) {
-      if (c.meter.due()) yield;
+      if (c.meter.due(c.n)) yield;
       out.push(change(r, r.labels.with(dst, sources.map((name) => r.labels.get(name)).join(separator))));
     }
-    return yield* mergedRows(() => c.meter.due(), out);
+    return yield* mergedRows(() => c.meter.due(c.n), out);
   }
   const [, replacement, source, pattern] = texts as [string, string, string, string];
   let regex: ReturnType<Context['compileRegex']>;
@@ -361,9 +390,9 @@ function* relabelled(c: Context, e: Call, ev: Evaluator): Sliced<Row[]> {
     throw new VigieError('execution', `invalid regular expression in label_replace(): ${pattern}`, { cause });
   }
   for (const r of rows) {
-    if (c.meter.due()) yield;
+    if (c.meter.due(c.n)) yield;
     const value = regex.replace(r.labels.get(source), replacement);
     out.push(value === undefined ? r : change(r, r.labels.with(dst, value)));
   }
-  return yield* mergedRows(() => c.meter.due(), out);
+  return yield* mergedRows(() => c.meter.due(c.n), out);
 }

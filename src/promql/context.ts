@@ -12,6 +12,9 @@ const CHECK_EVERY = 256;
 /** How long evaluation holds the thread before it lets others run; measured in docs/decisions/0010. */
 const SLICE_MS = 6;
 
+/** Steps of series between two looks at the clock: some tenths of a millisecond. */
+const STEPS_PER_CLOCK = 2_048;
+
 /** Work cut into slices: at each `yield` the thread may do something else. */
 export type Sliced<T> = Generator<undefined, T, undefined>;
 
@@ -68,6 +71,7 @@ export class QueryMeter {
   readonly #deadline: number;
   #ticks = 0;
   #sliceStart: number;
+  #work = 0;
   samples = 0;
   peakSamples = 0;
   series = 0;
@@ -80,8 +84,14 @@ export class QueryMeter {
     this.#deadline = this.#sliceStart + limits.timeoutMs;
   }
 
-  /** Has this slice lasted long enough? Asked between rows, and between blocks of steps where a row is long. */
-  due(): boolean {
+  /**
+   * Has this slice lasted long enough? Asked between rows, and between blocks of steps where a row is long, with the
+   * steps worked on since: the clock is looked at only every so many.
+   */
+  due(steps: number): boolean {
+    this.#work += steps;
+    if (this.#work < STEPS_PER_CLOCK) return false;
+    this.#work = 0;
     return this.#now() - this.#sliceStart > SLICE_MS;
   }
 

@@ -133,7 +133,7 @@ export class QueryEngine {
       if (v.kind === 'string') return { type: 'string', timestampMs: timeMs, value: v.value };
       const samples: VectorSample[] = [];
       for (const r of yield* finalNames(c, v.rows)) {
-        if (c.meter.due()) yield;
+        if (c.meter.due(c.n)) yield;
         if (r.present[0] === FLOAT) samples.push({ labels: r.labels, timestampMs: timeMs, value: r.values[0]! });
         else if (r.present[0] === HISTOGRAM)
           samples.push({ labels: r.labels, timestampMs: timeMs, value: 0, histogram: r.histograms![0]! });
@@ -177,7 +177,7 @@ export class QueryEngine {
           : yield* finalNames(c, v.rows);
       const series: SeriesColumns[] = [];
       for (const r of rows) {
-        if (c.meter.due()) yield;
+        if (c.meter.due(c.n)) yield;
         const columns = toColumns(r, range.startMs, range.stepMs);
         if (columns.length > 0) series.push(columns);
       }
@@ -320,7 +320,7 @@ function aggregateParam(c: Context, operand: Expr, param: Float64Array): Float64
   return c.n > 1 && stepInvariant(operand) ? param.fill(param[0]!) : param;
 }
 
-const merged = (c: Context, rows: readonly Row[]): Sliced<Row[]> => mergedRows(() => c.meter.due(), rows);
+const merged = (c: Context, rows: readonly Row[]): Sliced<Row[]> => mergedRows(() => c.meter.due(c.n), rows);
 
 function* evaluate(c: Context, e: Expr): Sliced<Value> {
   switch (e.kind) {
@@ -331,7 +331,7 @@ function* evaluate(c: Context, e: Expr): Sliced<Value> {
     case 'paren':
       return yield* evaluate(c, e.expr);
     case 'selector':
-      return { kind: 'vector', rows: yield* merged(c, yield* instantRows(c, e)) };
+      return { kind: 'vector', rows: yield* instantRows(c, e) };
     case 'unary': {
       const v = yield* evaluate(c, e.expr);
       if (e.op === '+') return v;
@@ -339,7 +339,7 @@ function* evaluate(c: Context, e: Expr): Sliced<Value> {
       if (v.kind !== 'vector') return v;
       const rows: Row[] = [];
       for (const r of v.rows) {
-        if (c.meter.due()) yield;
+        if (c.meter.due(c.n)) yield;
         let out: Row = { ...newRow(r.labels, c.n), ...renamed(c, r, true) };
         for (let i = 0; i < c.n; i++) {
           if (r.present[i] === ABSENT) continue;

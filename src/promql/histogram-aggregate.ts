@@ -33,7 +33,7 @@ export function* aggregateHistograms(
     const notes: MergeNotes = {};
     // in the order of the series, as annotations depend on it: histograms after a float first in line are not added up
     for (const row of rows) {
-      if (c.meter.due()) yield;
+      if (c.meter.due(8)) yield;
       const p = row.present[i]!;
       if (p === ABSENT || incompatible) continue;
       if (p === FLOAT) {

@@ -85,11 +85,11 @@ export function* overBuckets(
   for (const g of yield* grouped(c, rows, source)) {
     c.meter.tick();
     for (const question of questions) {
-      const base = renamed(c, { ...newRow(g.labels, 0), dropName: g.dropName }, true);
+      const base = renamed(c, g, true);
       const labels = question.label === undefined ? base.labels : base.labels.with(label, question.label);
       const row = newRow(labels, c.n, base.dropName);
       for (let i = 0; i < c.n; i++) {
-        if ((i & 63) === 0 && c.meter.due()) yield;
+        if (c.meter.due(g.buckets.length)) yield;
         const list: ClassicBucket[] = [];
         for (const b of g.buckets)
           if (b.row.present[i] === FLOAT) list.push({ upper: b.upper, count: b.row.values[i]! });
@@ -113,7 +113,7 @@ export function* overBuckets(
       out.push(row);
     }
   }
-  return yield* mergedRows(() => c.meter.due(), out);
+  return yield* mergedRows(() => c.meter.due(c.n), out);
 }
 
 function* grouped(c: Context, rows: readonly Row[], source: Expr): Sliced<Iterable<BucketGroup>> {
@@ -127,7 +127,7 @@ function* grouped(c: Context, rows: readonly Row[], source: Expr): Sliced<Iterab
     return g;
   };
   for (const row of rows) {
-    if (c.meter.due()) yield;
+    if (c.meter.due(c.n)) yield;
     // a label le on a native histogram is a label like any other
     if (row.present.includes(HISTOGRAM)) groupOf(row.labels, row).native = row;
     if (!row.present.includes(FLOAT)) continue;

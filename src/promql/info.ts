@@ -32,7 +32,7 @@ export function* infoJoin(c: Context, e: Call, rows: readonly Row[]): Sliced<Row
   const mustMatch = data.some((m) => !test(m, ''));
   const out: Row[] = [];
   for (const row of rows) {
-    if (c.meter.due()) yield;
+    if (c.meter.due(c.n)) yield;
     if (infoNames.has(row.labels.metricName)) {
       out.push(row);
       continue;
@@ -68,5 +68,5 @@ export function* infoJoin(c: Context, e: Call, rows: readonly Row[]): Sliced<Row
     }
     for (const part of parts.values()) out.push({ ...row, labels: part.labels, present: part.present });
   }
-  return yield* mergedRows(() => c.meter.due(), out);
+  return yield* mergedRows(() => c.meter.due(c.n), out);
 }

@@ -159,6 +159,37 @@ const indexOfMin = extreme((a, b) => a < b);
 const lastIndexOfMax = extreme((a, b) => a > b, true);
 const lastIndexOfMin = extreme((a, b) => a < b, true);
 
+/**
+ * Extremes of windows that only move forward: a queue of the samples that may still become one, so that each sample is
+ * looked at once instead of once per window. NaN never wins; of equals the first is kept, as in `extreme`.
+ */
+function sliding(wins: (a: number, b: number) => boolean): (length: number) => Kernel {
+  return (length) => {
+    const queue = new Int32Array(length);
+    let head = 0;
+    let tail = 0;
+    let next = 0;
+    return (_t, v, lo, hi) => {
+      if (next < lo) next = lo;
+      for (; next < hi; next++) {
+        const x = v[next]!;
+        if (Number.isNaN(x)) continue;
+        while (tail > head && wins(x, v[queue[tail - 1]!]!)) tail--;
+        queue[tail++] = next;
+      }
+      while (head < tail && queue[head]! < lo) head++;
+      return head < tail ? v[queue[head]!]! : Number.NaN;
+    };
+  };
+}
+const slidingMax = sliding((a, b) => a > b);
+const slidingMin = sliding((a, b) => a < b);
+
+/** Makes a kernel for one series whose windows move forward; undefined where there is none. */
+export function slidingKernel(func: string): ((length: number) => Kernel) | undefined {
+  return func === 'max_over_time' ? slidingMax : func === 'min_over_time' ? slidingMin : undefined;
+}
+
 const smoothing: Kernel = (_t, v, lo, hi, w) => {
   const sf = w.p1;
   const tf = w.p2;

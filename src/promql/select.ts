@@ -2,7 +2,7 @@
 import type { NativeHistogram } from '../model/histogram.ts';
 import { isStale, type SeriesColumns } from '../model/sample.ts';
 import type { Expr, Pos, Subquery, VectorSelector } from './ast.ts';
-import { FLOAT, HISTOGRAM, newRow, type Row, repeat, withHistograms } from './block.ts';
+import { FLOAT, HISTOGRAM, newRow, type Row, repeat, singleRow, withHistograms } from './block.ts';
 import { type Context, durationMs, positiveMs, type Sliced } from './context.ts';
 import { lastAtOrBefore, smoothedAt } from './extended-range.ts';
 import { alignedStart, atTime } from './populate.ts';
@@ -17,14 +17,25 @@ export function* instantRows(c: Context, s: VectorSelector, timestamps = false):
   const read = c.read && (at === undefined ? c.read : new Float64Array(c.n));
   if (s.extended === 'smoothed' && !timestamps) return yield* smoothedRows(c, s, at, offset, n);
   for (const series of c.data.get(s) ?? []) {
-    if (c.meter.due()) yield;
-    let row = newRow(series.labels, n);
+    if (c.meter.due(c.n)) yield;
     const { timestamps: ts, values, length } = series;
     let k = -1;
     let any = 0;
     let ref = (at ?? c.startMs) - offset;
     if (length > 64) k = lastAtOrBefore(ts, length, ref) - 1;
     if (k < -1) k = -1;
+    if (c.n === 1 && !series.histograms) {
+      // the way of most queries: one step of floats
+      while (k + 1 < length && ts[k + 1]! <= ref) k++;
+      if (k < 0 || ts[k]! <= ref - c.lookbackMs) continue;
+      const v = values[k]!;
+      if (Number.isNaN(v) && isStale(values, k)) continue;
+      if (read) read[0]!++;
+      c.meter.addSamples(1);
+      out.push(singleRow(series.labels, false, timestamps ? ts[k]! / 1000 : v));
+      continue;
+    }
+    let row = newRow(series.labels, n);
     for (let i = 0; i < n; i++, ref += c.stepMs) {
       while (k + 1 < length && ts[k + 1]! <= ref) k++;
       if (k < 0 || ts[k]! <= ref - c.lookbackMs) continue;
@@ -83,7 +94,7 @@ function* smoothedRows(
 ): Sliced<Row[]> {
   const out: Row[] = [];
   for (const stored of c.data.get(s) ?? []) {
-    if (c.meter.due()) yield;
+    if (c.meter.due(c.n)) yield;
     if (stored.histograms) continue;
     const series = withoutStale(stored);
     const row = newRow(series.labels, n);
@@ -117,7 +128,7 @@ export function* rangeInput(c: Context, e: Expr, evaluate: Evaluate): Sliced<Ran
     const s = e.selector;
     const series: SeriesColumns[] = [];
     for (const x of c.data.get(s) ?? []) {
-      if (c.meter.due()) yield;
+      if (c.meter.due(c.n)) yield;
       series.push(withoutStale(x));
     }
     return {
@@ -147,7 +158,7 @@ function* subqueryInput(c: Context, e: Subquery, evaluate: Evaluate): Sliced<Ran
   const inner: Context = { ...outer, startMs, stepMs, n, endMs };
   const series: SeriesColumns[] = [];
   for (const row of yield* evaluate(inner, e.expr)) {
-    if (c.meter.due()) yield;
+    if (c.meter.due(c.n)) yield;
     series.push(toColumns(row, startMs, stepMs));
   }
   return { ...input, series };

@@ -14,7 +14,7 @@ export function* sortedSlices<T>(
   if (items.length <= CHUNK) return [...items].sort(compare);
   let runs: T[][] = [];
   for (let i = 0; i < items.length; i += CHUNK) {
-    if (c.meter.due()) yield;
+    if (c.meter.due(CHUNK)) yield;
     runs.push(items.slice(i, i + CHUNK).sort(compare));
   }
   while (runs.length > 1) {
@@ -38,7 +38,7 @@ function* merged<T>(
   let i = 0;
   let j = 0;
   while (i < a.length && j < b.length) {
-    if (out.length % ITEMS_PER_LOOK === 0 && c.meter.due()) yield;
+    if (out.length % ITEMS_PER_LOOK === 0 && c.meter.due(CHUNK)) yield;
     out.push(compare(b[j]!, a[i]!) < 0 ? b[j++]! : a[i++]!);
   }
   while (i < a.length) out.push(a[i++]!);
