@@ -5,4 +5,6 @@ export const ACTIVE_FEATURES: ReadonlySet<string> = new Set([
   'tenant_isolation.resource_quotas',
   'intelligent_alerts.predictive',
   'intelligent_alerts.machine_learning',
+  'intelligent_alerts.correlation',
+  'intelligent_alerts.auto_remediation',
 ]);

@@ -25,11 +25,15 @@ import { alertingRoutes } from '../http/vigie/alerting.ts';
 import { dashboardRoutes } from '../http/vigie/dashboards.ts';
 import { demoRoutes } from '../http/vigie/demo.ts';
 import { eventRoutes } from '../http/vigie/events.ts';
+import { incidentRoutes } from '../http/vigie/incidents.ts';
 import { insightRoutes } from '../http/vigie/insight.ts';
 import { intelligenceRoutes } from '../http/vigie/intelligence.ts';
 import { liveRoutes } from '../http/vigie/live.ts';
+import { onCallRoutes } from '../http/vigie/on-call.ts';
 import { operationsRoutes } from '../http/vigie/operations.ts';
 import { overviewRoutes } from '../http/vigie/overview.ts';
+import { rehearsalRoutes } from '../http/vigie/rehearsal.ts';
+import { remediationRoutes } from '../http/vigie/remediation.ts';
 import { vigieRulesRoutes } from '../http/vigie/rules.ts';
 import { sessionRoutes } from '../http/vigie/session.ts';
 import { tenantConfigRoutes } from '../http/vigie/tenant-config.ts';
@@ -48,6 +52,7 @@ import type { Matcher } from '../model/matcher.ts';
 import type { TenantId } from '../model/tenant.ts';
 import { compileMatcher } from '../regex/matcher.ts';
 import type { AlertHistory } from '../rules/alert-history.ts';
+import type { RuleTemplates } from '../rules/ports.ts';
 import type { RuleService } from '../rules/rule-service.ts';
 import type { PrometheusConfig } from '../scrape/config.ts';
 import type { AuditLog } from '../security/audit/audit-log.ts';
@@ -62,9 +67,11 @@ import type { CataloguePacks } from './catalogue-packs.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { DemoRunner } from './demo-runner.ts';
 import type { Detectors } from './detectors.ts';
+import type { Incidents } from './incidents.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Overview } from './overview.ts';
 import type { Queries } from './queries.ts';
+import { rehearsalPorts } from './rehearsal.ts';
 import type { Routing } from './routing.ts';
 import type { Telemetry } from './telemetry.ts';
 import type { ConfigChange, TenantConfigs } from './tenant-config.ts';
@@ -99,6 +106,8 @@ export interface RouteParts {
   readonly routing: Routing;
   readonly rules: RuleService;
   readonly alertHistory: AlertHistory;
+  readonly incidents: Incidents;
+  readonly ruleTemplates: (tenant: TenantId) => RuleTemplates;
   readonly detectors: Detectors;
   readonly demo: DemoRunner;
   readonly live: EventLog;
@@ -201,6 +210,7 @@ export function routeTable(p: RouteParts): {
       version: p.version,
       startedAtMs: p.startedAtMs,
       now: () => p.clock.now(),
+      onPosted: (tenant, alerts) => p.incidents.onPosted(tenant, alerts),
     }),
     // ours
     ...operationsRoutes({
@@ -274,6 +284,50 @@ export function routeTable(p: RouteParts): {
       history: (context, filter) => p.alertHistory.list(context.tenant, filter),
     }),
     ...intelligenceRoutes({ intelligence: p.detectors.service, audit: p.audit }),
+    ...incidentRoutes({
+      incidents: p.incidents.service,
+      hooks: p.incidents.hooks,
+      clock: p.clock,
+      linkKey: p.incidents.linkKey,
+      callbackSecret: (tenant, program) => p.incidents.callbackSecret(tenant, program),
+      silence: async (tenant, silences, { durationMs, comment, createdBy }) => {
+        const alerting = await p.routing.service.tenant(tenant);
+        const startsAtMs = p.clock.now();
+        return Promise.all(
+          silences.map((matchers) =>
+            alerting.setSilence({
+              matchers: matchers.map((m) => ({ name: m.name, op: '=' as const, value: m.value })),
+              startsAtMs,
+              endsAtMs: startsAtMs + durationMs,
+              createdBy,
+              comment,
+            }),
+          ),
+        );
+      },
+      remediate: (tenant, incident, how) => p.incidents.remediate(tenant, incident, how),
+      audit: p.audit,
+      auditExternal: async (tenant, actor, action, target) =>
+        void (await p.auditLog.append(tenant, { actor, actorName: actor, action, target, requestId: '' })),
+    }),
+    ...onCallRoutes({ incidents: p.incidents.service, clock: p.clock, audit: p.audit }),
+    ...remediationRoutes({
+      remediation: p.incidents.remediation,
+      incidents: p.incidents.service,
+      enabled: options.intelligent_alerts.auto_remediation,
+      audit: p.audit,
+    }),
+    ...rehearsalRoutes({
+      incidents: p.incidents.service,
+      clock: p.clock,
+      ...rehearsalPorts({
+        rules: p.rules,
+        queries: p.queries,
+        routing: p.routing,
+        incidents: p.incidents,
+        templates: p.ruleTemplates,
+      }),
+    }),
     ...demoRoutes({
       state: () => p.demo.state(),
       enable: () => p.demo.start(),

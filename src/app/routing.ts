@@ -2,6 +2,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { AlertingService, EMPTY_CONFIG, type TenantConfig } from '../alerting/alerting-service.ts';
+import type { ConfigPorts } from '../alerting/config-ports.ts';
 import type { AlertForwarder, ForwardTarget } from '../alerting/forwarder.ts';
 import type { Decision } from '../alerting/history.ts';
 import { createHttpSend } from '../alerting/notify/http-send.ts';
@@ -74,6 +75,12 @@ export class Routing {
     else this.#configured.delete(tenant);
   }
   readonly #configured = new Set<TenantId>();
+
+  /** What reading a configuration of the tenant needs: a proposed one may name no file of the server. */
+  portsFor(tenant: TenantId, proposed: boolean): ConfigPorts {
+    const readFiles = proposed ? undefined : this.#wanted.get(tenant)?.readFiles;
+    return { templates: goTemplates, ...(readFiles ? { readFiles } : {}) };
+  }
 
   /** Ends the tenant's routing and removes its state. */
   async remove(tenant: TenantId): Promise<void> {

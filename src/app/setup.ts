@@ -1,6 +1,7 @@
 /**
  * The one place that puts Vigie together: a straight line from the lock of the data folder to the listening socket.
- * Each part that has a life registers its clean-up; they run in reverse, also when a later step fails.
+ * Each part that has a life registers its clean-up; they run in reverse, also when a later step fails. It is long
+ * because it is one line of thought: cutting it would only hide in which order things come to life.
  */
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
@@ -22,6 +23,7 @@ import type { Logger } from '../lib/logger.ts';
 import { SelfMetrics } from '../lib/self-metrics.ts';
 import { EventLog } from '../live/event-log.ts';
 import { QuerySubscriptions } from '../live/query-subscriptions.ts';
+import type { AlertTransition, RuleHealth } from '../model/alert.ts';
 import { Labels } from '../model/labels.ts';
 import { PLATFORM_TENANT, type TenantId } from '../model/tenant.ts';
 import { AlertHistory } from '../rules/alert-history.ts';
@@ -43,6 +45,7 @@ import { openDataFolder } from './data-folder.ts';
 import { DemoRunner } from './demo-runner.ts';
 import { Detectors } from './detectors.ts';
 import { ACTIVE_FEATURES } from './features.ts';
+import { Incidents } from './incidents.ts';
 import { loopbackRequest } from './loopback-request.ts';
 import type { ResolvedOptions } from './options.ts';
 import { Overview } from './overview.ts';
@@ -183,6 +186,13 @@ export async function setup(input: SetupInput): Promise<Running> {
     onDecision: () => {},
   });
   cleanups.add('alerting', () => routing.service[Symbol.asyncDispose]());
+  // rules run before incidents are there to hear of them; what fires meanwhile is told again within a minute
+  const hearing: { incidents?: Incidents } = {};
+  const ruleHealth = (t: AlertTransition): RuleHealth =>
+    rules
+      .view(t.tenant as TenantId)
+      .groups.find((g) => g.name === t.group)
+      ?.rules.find((r) => r.name === t.rule)?.health ?? 'unknown';
   const alertHistory = new AlertHistory({ documents, clock, logger, metrics, retentionMs: options.retention });
   cleanups.add('alert history', () => alertHistory[Symbol.asyncDispose]());
   const templatesOf = new Map<TenantId, ReturnType<typeof createRuleTemplates>>();
@@ -209,6 +219,7 @@ export async function setup(input: SetupInput): Promise<Running> {
     notify: (tenant, alerts) => routing.notify(tenant, alerts),
     onTransition: (t) => {
       alertHistory.record(t);
+      hearing.incidents?.onTransition(t, ruleHealth(t));
       const { tenant, labels, annotations, ...rest } = t;
       live.append(tenant as TenantId, 'alert', t.atMs, {
         ...rest,
@@ -329,6 +340,25 @@ export async function setup(input: SetupInput): Promise<Running> {
     cleanups.add('outgoing heartbeat', () => beat.stop());
   }
 
+  const incidents = await Incidents.open({
+    options: () => resolved.options,
+    correlate: !resolved.configuredSections.has('intelligent_alerts') || options.intelligent_alerts.correlation,
+    documents,
+    directory,
+    routing,
+    queries,
+    events,
+    services,
+    auditLog,
+    live,
+    externalUrl,
+    clock,
+    logger,
+    metrics,
+    cleanups,
+  });
+  hearing.incidents = incidents;
+
   const removal = new TenantRemoval({
     directory,
     store,
@@ -338,6 +368,7 @@ export async function setup(input: SetupInput): Promise<Running> {
     routing,
     telemetry,
     detectors: detectors.service,
+    incidents,
     keys,
     accounts,
     forget: [
@@ -465,6 +496,8 @@ export async function setup(input: SetupInput): Promise<Running> {
     rules,
     alertHistory,
     detectors,
+    incidents,
+    ruleTemplates,
     demo,
     live,
     liveQueries,

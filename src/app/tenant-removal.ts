@@ -21,6 +21,7 @@ export interface TenantRemovalInput {
   readonly routing: Routing;
   readonly telemetry: Telemetry;
   readonly detectors: { forget(tenant: TenantId): Promise<void> };
+  readonly incidents: { forget(tenant: TenantId): Promise<void> };
   readonly keys: ApiKeys;
   readonly accounts: Accounts;
   /** Copies in memory. */
@@ -40,6 +41,7 @@ export class TenantRemoval {
     const i = this.#i;
     await i.directory.markDeleting(tenant);
     await i.rules.remove(tenant);
+    await i.incidents.forget(tenant);
     await i.detectors.forget(tenant);
     await i.telemetry.removeTenant(tenant);
     await i.routing.remove(tenant);

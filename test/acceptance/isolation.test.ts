@@ -205,7 +205,7 @@ const stateOfB = async (): Promise<string> => {
       (line) =>
         !line.includes('"kind":"series"') &&
         !line.includes('"kind":"end"') &&
-        !/"collection":"(audit|audit_head|rule_state)"/.test(line),
+        !/"collection":"(audit|audit_head|rule_state|alert_history|incident[a-z_]*)"/.test(line),
     )
     .sort()
     .join('\n');

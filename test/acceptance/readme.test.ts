@@ -41,7 +41,9 @@ describe('README', () => {
     let checked = 0;
     for (const { text } of english.filter((b) => b.language === 'console'))
       for (const line of text.split('\n')) {
-        const call = /vigie -- (.*)$/.exec(line)?.[1] ?? (/npm start -- (.*)$/.exec(line) ? `serve ${/npm start -- (.*)$/.exec(line)![1]}` : undefined);
+        const call =
+          /vigie -- (.*)$/.exec(line)?.[1] ??
+          (/npm start -- (.*)$/.exec(line) ? `serve ${/npm start -- (.*)$/.exec(line)![1]}` : undefined);
         if (!call) continue;
         const words = call.split(' ');
         const command = words.filter((w, i) => !w.startsWith('-') && i < 2 && !words[i - 1]?.startsWith('-'));
@@ -63,7 +65,11 @@ describe('README', () => {
       printed += part.toString();
     });
     try {
-      await eventually('the server of `npm start`', async () => printed.includes('is ready at http://127.0.0.1:9390'), 120_000);
+      await eventually(
+        'the server of `npm start`',
+        async () => printed.includes('is ready at http://127.0.0.1:9390'),
+        120_000,
+      );
       await eventually('a first scrape', async () =>
         (await (await fetch('http://127.0.0.1:9390/api/v1/query?query=up')).text()).includes('"host"'),
       );
