@@ -35,14 +35,18 @@ export const HORIZON_POINTS_MAX = 2000;
 const ORIGINS_MAX = 14;
 export const FORECAST_TUNING = {
   /** Weights are the inverse back-test error to this power. */
-  weightPower: 2,
+  weightPower: 3,
   /** Seasons before the end over which the back-tests begin. */
   roomSeasons: 7,
   /** Back-tests share their history and so are too kind: widening per unevenness of their errors. */
-  widen: 0.7,
+  widen: 0.85,
+  /** Earlier forecasts count for a crossing by their distance in margin, in typical errors; against so many of the model's own. */
+  crossingBandwidth: 0.5,
+  crossingPrior: 4,
 };
+const PAST_CROSSINGS_MAX = 80;
 /** Probability from which a crossing is announced; the best balance of precision and recall in back-tests. */
-export const CROSS_PROBABILITY_MIN = 0.4;
+export const CROSS_PROBABILITY_MIN = 0.35;
 
 type Predict = (origin: number, horizon: number) => Float64Array;
 interface Candidate {
@@ -106,7 +110,11 @@ export function forecast(input: ArrayLike<number | null>, options: ForecastOptio
   if (options.threshold === undefined) return result;
   const within = Math.max(1, Math.min(horizon, options.within ?? horizon));
   const threshold = (options.threshold - offset) / scale;
-  return { ...result, crossProbability: crossing(mean, residuals, width, threshold, within) };
+  const prior = crossing(mean, residuals, width, threshold, within);
+  const best = weights.indexOf(Math.max(...weights));
+  const predict = candidates[best]?.fit(firstOrigin);
+  const seen = predict ? pastCrossings(predict, values, firstOrigin, threshold, within) : [];
+  return { ...result, crossProbability: calibrated(prior, mean, seen, width, threshold, within) };
 }
 
 function prepare(input: ArrayLike<number | null>): { values: Float64Array; offset: number; scale: number } {
@@ -253,6 +261,58 @@ function conformalQuantile(sorted: readonly number[], level: number): number {
   if (n === 0) return level >= 0.94 ? 2.5 : 2.5 * level;
   const rank = Math.ceil((n + 1) * level) - 1;
   return rank < n ? sorted[Math.max(0, rank)]! : sorted[n - 1]! * 1.2;
+}
+
+interface PastCrossing {
+  /** Highest forecast over the threshold, in the values' units. */
+  readonly margin: number;
+  readonly crossed: boolean;
+}
+
+/** What a forecast of the back-tests' stretch said about this threshold, and what came. */
+function pastCrossings(
+  predict: Predict,
+  values: Float64Array,
+  from: number,
+  threshold: number,
+  within: number,
+): PastCrossing[] {
+  const n = values.length;
+  const step = Math.max(1, Math.ceil((n - from - within) / PAST_CROSSINGS_MAX));
+  const out: PastCrossing[] = [];
+  for (let o = from; o + within <= n; o += step) {
+    const path = predict(o, within);
+    let margin = Number.NEGATIVE_INFINITY;
+    let crossed = false;
+    for (let h = 0; h < within; h++) {
+      margin = Math.max(margin, path[h]! - threshold);
+      crossed ||= values[o + h]! > threshold;
+    }
+    out.push({ margin, crossed });
+  }
+  return out;
+}
+
+/** Moves the probability towards how often forecasts as near to the threshold came true before. */
+function calibrated(
+  prior: number,
+  mean: Float64Array,
+  seen: readonly PastCrossing[],
+  width: Float64Array,
+  threshold: number,
+  within: number,
+): number {
+  let margin = Number.NEGATIVE_INFINITY;
+  for (let h = 0; h < within; h++) margin = Math.max(margin, mean[h]! - threshold);
+  const scale = FORECAST_TUNING.crossingBandwidth * width[within - 1]!;
+  let weight = FORECAST_TUNING.crossingPrior;
+  let sum = prior * weight;
+  for (const s of seen) {
+    const k = Math.exp(-0.5 * ((s.margin - margin) / scale) ** 2);
+    weight += k;
+    if (s.crossed) sum += k;
+  }
+  return sum / weight;
 }
 
 function crossing(
