@@ -13,5 +13,6 @@ export function slotAtOrBefore(nowMs: number, offsetNs: bigint, intervalMs: numb
   const interval = BigInt(Math.round(intervalMs)) * 1_000_000n;
   const adjusted = BigInt(Math.floor(nowMs)) * 1_000_000n - offsetNs;
   const base = adjusted - (((adjusted % interval) + interval) % interval);
-  return Number((base + offsetNs) / 1_000_000n);
+  const slot = base + offsetNs;
+  return Number((slot - (((slot % 1_000_000n) + 1_000_000n) % 1_000_000n)) / 1_000_000n);
 }

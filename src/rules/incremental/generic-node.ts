@@ -8,7 +8,7 @@ import { aggregate } from '../../promql/aggregate.ts';
 import type { Aggregate, Call, Expr } from '../../promql/ast.ts';
 import { FLOAT, type Row } from '../../promql/block.ts';
 import { type Evaluator, evaluateCall } from '../../promql/call.ts';
-import { Annotations, type Context, DEFAULT_LIMITS, QueryMeter } from '../../promql/context.ts';
+import { Annotations, type Context, DEFAULT_LIMITS, QueryMeter, type Sliced } from '../../promql/context.ts';
 import type { CompileRegex } from '../../promql/regex-port.ts';
 import { type Cycle, type ScalarNode, VectorNode } from './node.ts';
 import { FallBack } from './source.ts';
@@ -73,12 +73,12 @@ export class GenericNode extends VectorNode {
       vector: (_c, e) => {
         const node = this.#children.vectors.get(e);
         if (!node) throw new FallBack('unsupported_expression');
-        return rowsOf(node, cycle);
+        return given(rowsOf(node, cycle));
       },
       scalar: (_c, e) => {
         const node = this.#children.scalars.get(e);
         if (!node) throw new FallBack('unsupported_expression');
-        return Float64Array.of(node.scalar(cycle));
+        return given(Float64Array.of(node.scalar(cycle)));
       },
       text: (_c, e) => {
         while (e.kind === 'paren') e = e.expr;
@@ -89,10 +89,14 @@ export class GenericNode extends VectorNode {
     try {
       const e = this.#expr;
       if (e.kind === 'aggregate') {
-        const param = e.param ? (e.op === 'count_values' ? ev.text(c, e.param) : ev.scalar(c, e.param)) : undefined;
-        return aggregate(c, e, ev.vector(c, e.expr), param);
+        const param = e.param
+          ? e.op === 'count_values'
+            ? ev.text(c, e.param)
+            : finished(ev.scalar(c, e.param))
+          : undefined;
+        return finished(aggregate(c, e, finished(ev.vector(c, e.expr)), param));
       }
-      const value = evaluateCall(c, e, ev);
+      const value = finished(evaluateCall(c, e, ev));
       if (value.kind !== 'vector') throw new FallBack('unsupported_expression');
       return value.rows;
     } catch (error) {
@@ -124,6 +128,19 @@ export class GenericNode extends VectorNode {
       stepMs: 1,
       n: 1,
     };
+  }
+}
+
+function* given<T>(value: T, pause = false): Sliced<T> {
+  if (pause) yield;
+  return value;
+}
+
+/** These operators see few rows: they are not worth a pause. */
+function finished<T>(work: Sliced<T>): T {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
   }
 }
 
