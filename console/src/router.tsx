@@ -24,11 +24,15 @@ const planned = () => import('./pages/planned/planned-page.tsx');
 const routes = [
   page('/', () => import('./pages/overview/overview-page.tsx'), 'OverviewPage'),
   page('/alerts', () => import('./pages/alerts/alerts-page.tsx'), 'AlertsPage'),
+  page('/incidents', () => import('./pages/incidents/incidents-page.tsx'), 'IncidentsPage'),
+  page('/schedules', () => import('./pages/schedules/schedules-page.tsx'), 'SchedulesPage'),
+  page('/rehearsal', () => import('./pages/rehearsal/rehearsal-page.tsx'), 'RehearsalPage'),
   page('/silences', () => import('./pages/alerts/silences-page.tsx'), 'SilencesPage'),
   page('/routes', () => import('./pages/alerts/routes-page.tsx'), 'RoutesPage'),
   page('/explore', () => import('./pages/explore/explore-page.tsx'), 'ExplorePage'),
   page('/dashboards', () => import('./pages/dashboards/dashboards-page.tsx'), 'DashboardsPage'),
   page('/dashboards/$uid', () => import('./pages/dashboards/dashboard-page.tsx'), 'DashboardPage'),
+  page('/snapshots/$id', () => import('./pages/dashboards/snapshot-page.tsx'), 'SnapshotPage'),
   page('/rules', () => import('./pages/rules/rules-page.tsx'), 'RulesPage'),
   page('/targets', () => import('./pages/targets/targets-page.tsx'), 'TargetsPage'),
   page('/cardinality', () => import('./pages/targets/cardinality-page.tsx'), 'CardinalityPage'),
@@ -36,7 +40,7 @@ const routes = [
   page('/forecasts', () => import('./pages/forecasts/forecasts-page.tsx'), 'ForecastsPage'),
   page('/detectors', () => import('./pages/detectors/detectors-page.tsx'), 'DetectorsPage'),
   page('/administration', () => import('./pages/administration/administration-page.tsx'), 'AdministrationPage'),
-  ...['incidents', 'catalogue', 'logs', 'traces', 'automation', 'compliance'].map((name) =>
+  ...['catalogue', 'logs', 'traces', 'automation', 'compliance'].map((name) =>
     page(`/${name}`, planned, 'PlannedPage'),
   ),
 ];

@@ -38,6 +38,17 @@ describe.skipIf(chromiumMissing)('journeys', () => {
     await page.getByText('alert: "NewAlert"').waitFor();
   });
 
+  it('says who would get an alert, why somebody was told, and what a silence would mute', async () => {
+    const { page } = await openPage(browser, `${server.url}/routes?labels=severity%3D%22critical%22`);
+    await page.getByRole('button', { name: 'Show', exact: true }).click();
+    await page.getByText('pager would be told after 30 s').waitFor();
+    await page.goto(`${server.url}/alerts?state=history`);
+    await page.getByText('silence s1 mutes every alert of the group').waitFor();
+    await page.getByText('answered 410').waitFor();
+    await page.goto(`${server.url}/silences?for=alertname%3D%22DiskFull%22`);
+    await page.getByText('Would mute one alert that is active now').waitFor();
+  });
+
   it('switches language and theme, and remembers both', async () => {
     const { page } = await openPage(browser, server.url);
     await page.getByRole('button', { name: 'Settings' }).click();

@@ -9,6 +9,7 @@ const PAGES: readonly (readonly [string, string, string])[] = [
   ['/alerts', 'Alerts', 'DiskFull'],
   ['/alerts?state=history', 'Alerts', 'Notifications'],
   ['/silences', 'Silences', 'moving the data'],
+  ['/routes', 'Routes', 'pager'],
   ['/explore?q=node_load1', 'Explore', 'Compare with last week'],
   ['/dashboards', 'Dashboards', 'Team'],
   ['/dashboards/demo', 'Service on node', 'Availability'],

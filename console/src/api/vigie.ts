@@ -31,6 +31,7 @@ import type {
   SnapshotInput,
 } from '../../../src/http/contract/dashboards.ts';
 import type { DemoAnswer } from '../../../src/http/contract/demo.ts';
+import type { EventsAnswer } from '../../../src/http/contract/events.ts';
 import type { CardinalityAnswer, QueryLogAnswer, ServiceDiscoveryAnswer } from '../../../src/http/contract/insight.ts';
 import type { FirstRunAnswer, OverviewAnswer } from '../../../src/http/contract/overview.ts';
 import type { SessionAnswer, SignInInput } from '../../../src/http/contract/session.ts';
@@ -75,8 +76,18 @@ export const rulePreview = (t: string, input: RulePreviewInput): Promise<RulePre
   post(t, '/rules/preview', input);
 export const saveRuleFile = (t: string, name: string, yaml: string): Promise<unknown> =>
   put(t, `/rules/files/${id(name)}`, { yaml });
-export const alertHistory = (t: string, limit: number): Promise<AlertHistoryAnswer> =>
-  get(t, `/alerts/history?limit=${limit}`);
+export const alertHistory = (
+  t: string,
+  limit: number,
+  span?: { readonly startMs: number; readonly endMs: number },
+): Promise<AlertHistoryAnswer> =>
+  get(t, `/alerts/history?limit=${limit}${span ? `&start=${span.startMs / 1_000}&end=${span.endMs / 1_000}` : ''}`);
+export const events = (
+  t: string,
+  type: string,
+  span: { readonly startMs: number; readonly endMs: number },
+): Promise<EventsAnswer> =>
+  get(t, `/events?type=${id(type)}&from=${span.startMs / 1_000}&to=${span.endMs / 1_000}&limit=200`);
 export const notifications = (t: string): Promise<NotificationsAnswer> => get(t, '/notifications?limit=200');
 export const receivers = (t: string): Promise<ReceiversAnswer> => get(t, '/receivers');
 export const testReceiver = (t: string, name: string): Promise<ReceiverTestAnswer> =>

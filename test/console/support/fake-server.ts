@@ -249,6 +249,114 @@ export async function startFakeServer(): Promise<FakeServer> {
             },
           ],
         });
+      case '/vigie/v1/notifications/decisions':
+        return json({
+          decisions: [
+            {
+              id: 'd1',
+              atMs: Date.now() - 50_000,
+              receiver: 'team',
+              integration: 'webhook/0',
+              groupKey: '{}',
+              groupLabels: { alertname: 'DiskFull' },
+              verdict: 'sent',
+              reason: 'first notification of the group',
+              attempts: 1,
+              firing: 2,
+              resolved: 0,
+              fingerprints: ['f0'],
+            },
+            {
+              id: 'd0',
+              atMs: Date.now() - 80_000,
+              receiver: 'team',
+              integration: '',
+              groupKey: '{}',
+              groupLabels: { alertname: 'DiskFull' },
+              verdict: 'silenced',
+              reason: 'silence s1 mutes every alert of the group',
+              attempts: 0,
+              firing: 1,
+              resolved: 0,
+              fingerprints: ['f2'],
+            },
+          ],
+        });
+      case '/vigie/v1/notifications/dead-letters':
+        return json({
+          deadLetters: [
+            {
+              id: 'l1',
+              atMs: Date.now() - 90_000,
+              receiver: 'team',
+              integration: 'webhook/0',
+              groupKey: '{}',
+              groupLabels: {},
+              error: 'answered 410',
+              attempts: 4,
+              alerts: 1,
+            },
+          ],
+        });
+      case '/vigie/v1/routes': {
+        const route = {
+          matchers: [] as string[],
+          continue: false,
+          groupBy: ['alertname'],
+          groupWaitMs: 30_000,
+          groupIntervalMs: 300_000,
+          repeatIntervalMs: 14_400_000,
+          muteTimeIntervals: [],
+          activeTimeIntervals: [],
+          mutedBy: [] as string[],
+          groups: 2,
+          routes: [],
+        };
+        return json({
+          route: {
+            ...route,
+            id: '0',
+            receiver: 'team',
+            routes: [
+              {
+                ...route,
+                id: '0/0',
+                receiver: 'pager',
+                matchers: ['severity="critical"'],
+                mutedBy: ['weekend'],
+                groups: 1,
+              },
+            ],
+          },
+        });
+      }
+      case '/vigie/v1/routes/test':
+        return json({
+          routes: [{ id: '0/0', receiver: 'pager', groupLabels: {}, groupWaitMs: 30_000, mutedBy: [] }],
+          silencedBy: [],
+          inhibitedBy: [],
+        });
+      case '/vigie/v1/alerting/status':
+        return json({ problem: '', receivers: 1, alerts: 3, deadLetters: 1 });
+      case '/vigie/v1/silences/preview':
+        return json({
+          total: 1,
+          alerts: [{ fingerprint: 'f0', labels: { alertname: 'DiskFull' }, receivers: ['team'], silencedBy: [] }],
+        });
+      case '/vigie/v1/events':
+        return json({
+          events: [
+            {
+              id: 'e1',
+              source: '/ci',
+              type: 'deploy',
+              subject: 'api',
+              timeMs: Date.now() - 6e5,
+              data: { version: '1.2.3' },
+              extensions: {},
+            },
+          ],
+        });
       case '/vigie/v1/tenants':
         return json({
           tenants: state.tenants.map((t) => ({

@@ -7,7 +7,7 @@ export interface Threshold {
   readonly area?: boolean;
 }
 export interface Mark {
-  readonly kind: 'annotation' | 'change_point' | 'firing' | 'pending';
+  readonly kind: 'annotation' | 'change_point' | 'firing' | 'pending' | 'deployment';
   /** Seconds. */
   readonly at: number;
   readonly until?: number;
@@ -19,7 +19,36 @@ const COLOURS: Readonly<Record<Mark['kind'], string>> = {
   change_point: 'purple',
   firing: 'red',
   pending: 'orange',
+  deployment: 'green',
 };
+
+const DASHES: Readonly<Record<Mark['kind'], number[]>> = {
+  annotation: [],
+  change_point: [2, 3],
+  firing: [],
+  pending: [],
+  deployment: [6, 4],
+};
+
+/** A shape beside the colour: alerts a triangle, deployments a square, others none. */
+function head(ctx: CanvasRenderingContext2D, kind: Mark['kind'], x: number, y: number, size: number): void {
+  if (kind === 'deployment') ctx.fillRect(x - size, y, 2 * size, 2 * size);
+  else if (kind === 'firing') {
+    ctx.beginPath();
+    ctx.moveTo(x - size, y);
+    ctx.lineTo(x + size, y);
+    ctx.lineTo(x, y + 2 * size);
+    ctx.fill();
+  }
+}
+
+/** Marks near a point in time, nearest first: what a cursor there should name. */
+export function marksNear(marks: readonly Mark[], at: number, withinS: number, most = 4): readonly Mark[] {
+  return marks
+    .filter((m) => m.text !== '' && Math.abs(m.at - at) <= withinS)
+    .sort((a, b) => Math.abs(a.at - at) - Math.abs(b.at - at))
+    .slice(0, most);
+}
 
 export function drawMarks(
   u: uPlot,
@@ -51,7 +80,7 @@ export function drawMarks(
   for (const mark of marks) {
     const x = u.valToPos(mark.at, 'x', true);
     ctx.strokeStyle = ctx.fillStyle = colour(COLOURS[mark.kind]);
-    ctx.setLineDash(mark.kind === 'change_point' ? [2, 3] : []);
+    ctx.setLineDash(DASHES[mark.kind]);
     if (mark.until !== undefined) {
       ctx.globalAlpha = 0.16;
       ctx.fillRect(x, bbox.top, Math.max(2, u.valToPos(mark.until, 'x', true) - x), bbox.height);
@@ -61,6 +90,7 @@ export function drawMarks(
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
+    head(ctx, mark.kind, x, bbox.top, 5 * devicePixelRatio);
   }
   ctx.restore();
 }

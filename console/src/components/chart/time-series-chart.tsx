@@ -13,7 +13,7 @@ import { useText } from '../../lib/use-text.ts';
 import { useView } from '../../lib/view.ts';
 import { ChartLegend, type LegendFigure } from './chart-legend.tsx';
 import { ChartTable } from './chart-table.tsx';
-import { drawMarks, type Mark, type Threshold } from './marks.ts';
+import { drawMarks, type Mark, marksNear, type Threshold } from './marks.ts';
 
 export interface ChartSeries {
   readonly name: string;
@@ -212,6 +212,13 @@ export function TimeSeriesChart(props: ChartProps) {
   useEffect(() => {
     plot.current?.setData(data);
   }, [data]);
+  // marks may come after the data
+  const { marks, thresholds } = props;
+  const over = useMemo(() => JSON.stringify([marks, thresholds]), [marks, thresholds]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: drawn anew when they say something else
+  useEffect(() => {
+    plot.current?.redraw(false);
+  }, [over]);
 
   const toggle = (name: string, only: boolean): void => {
     const next = new Set(hidden);
@@ -261,6 +268,13 @@ export function TimeSeriesChart(props: ChartProps) {
       {!asTable && cursor !== undefined && times[cursor] !== undefined && (
         <Tip plot={plot.current} width={width}>
           <div className="muted">{date(times[cursor]! * 1_000)}</div>
+          {marksNear(props.marks ?? [], times[cursor]!, ((times.at(-1)! - times[0]!) * 8) / Math.max(1, width)).map(
+            (m) => (
+              <div key={`${m.kind}${m.at}${m.text}`} style={{ fontWeight: 600, overflowWrap: 'anywhere' }}>
+                {m.text}
+              </div>
+            ),
+          )}
           {shown
             .filter((s) => !hidden.has(s.name) && s.values[cursor] !== null && s.values[cursor] !== undefined)
             .sort((a, b) => b.values[cursor]! - a.values[cursor]!)

@@ -147,7 +147,7 @@ function SignedIn() {
       <div style={{ display: 'flex', minWidth: 0 }}>
         {!kiosk && (
           <div
-            className="mantine-visible-from-md"
+            className="mantine-visible-from-md frame-side"
             style={{
               width: 208,
               flex: 'none',

@@ -98,7 +98,7 @@ export function AlertsPage() {
     {
       id: 'name',
       label: t('alerts.name'),
-      width: 'minmax(160px, 1.2fr)',
+      width: 'minmax(210px, 1.4fr)',
       key: (r) => r.name,
       cell: (r) => (
         <UnstyledButton fz={13.5} fw={600} c="var(--mantine-color-anchor)" onClick={() => set({ alert: r.id })}>

@@ -163,7 +163,7 @@ function NewSilence({ done }: { readonly done: () => void }) {
 
 /** What the silence would mute now, asked once the typing rests. */
 function Preview({ matchers }: { readonly matchers: readonly string[] }) {
-  const { t, value } = useText();
+  const { t } = useText();
   const { tenant } = useView();
   const [asked] = useDebouncedValue(matchers.join(','), PREVIEW_AFTER_MS);
   const query = useQuery({
@@ -175,7 +175,7 @@ function Preview({ matchers }: { readonly matchers: readonly string[] }) {
   if (!query.data) return null;
   return (
     <div role="status" style={{ marginTop: 10 }}>
-      <strong>{t('silences.preview', { count: value(query.data.total) })}</strong>
+      <strong>{t('silences.preview', { count: query.data.total })}</strong>
       <ul style={{ margin: '4px 0 0', paddingLeft: 18, maxHeight: 160, overflow: 'auto' }}>
         {query.data.alerts.slice(0, PREVIEW_SHOWN_MAX).map((a) => (
           <li key={a.fingerprint}>

@@ -1,11 +1,12 @@
 /** One dashboard: variables, panels on their grid, rows that open and close, history, editing, kiosk, export, snapshot. */
-import { Alert, Button, Menu, UnstyledButton } from '@mantine/core';
+import { Alert, Anchor, Button, Menu } from '@mantine/core';
 import { useFullscreenElement } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
-import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
+import { IconCheck, IconChevronDown } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
-import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
+import { useSession } from '../../api/session.ts';
 import { dashboard as fetchDashboard, saveDashboard, saveSnapshot } from '../../api/vigie.ts';
 import { Empty, Loading, Page, QueryView } from '../../components/states.tsx';
 import { download } from '../../lib/csv.ts';
@@ -14,8 +15,11 @@ import { interpolate, type Values } from '../../lib/dashboard/interpolate.ts';
 import { type Dashboard, layOut, type Panel } from '../../lib/dashboard/model.ts';
 import { useText } from '../../lib/use-text.ts';
 import { useView } from '../../lib/view.ts';
-import { PanelFrame } from './panel-frame.tsx';
+import { PanelGrid } from './panel-grid.tsx';
+import { keepOf, type SnapshotData, toggled } from './snapshot-page.tsx';
 import { useAnnotations } from './use-annotations.ts';
+import { useEventMarks } from './use-event-marks.ts';
+import { useTakeaway } from './use-takeaway.ts';
 import { useVariables, VariableBar } from './variables.tsx';
 
 const Editor = lazy(async () => ({ default: (await import('./editor.tsx')).Editor }));
@@ -60,6 +64,7 @@ function Board({
 }) {
   const { t } = useText();
   const { tenant, search, set } = useView();
+  const session = useSession();
   const queries = useQueryClient();
   const { toggle } = useFullscreenElement();
   const [closed, setClosed] = useState<ReadonlySet<number>>(
@@ -70,7 +75,10 @@ function Board({
   const variables = useVariables(dashboard);
   const resolved = variables.data ?? [];
   const values: Values = useMemo(() => Object.fromEntries(resolved.map((r) => [r.variable.name, r.value])), [resolved]);
-  const marks = useAnnotations(dashboard, values);
+  const ownMarks = search['marks'] !== '0';
+  const fromQueries = useAnnotations(dashboard, values);
+  const fromEvents = useEventMarks(ownMarks);
+  const marks = useMemo(() => [...fromQueries, ...fromEvents], [fromQueries, fromEvents]);
   const report = useMemo(() => reportOn(dashboard), [dashboard]);
   const placed = useMemo(
     () => layOut(dashboard, closed, (name) => values[name]?.values ?? []),
@@ -98,14 +106,34 @@ function Board({
       void queries.invalidateQueries({ queryKey: ['dashboards'] });
     },
   });
+  const grid = useRef<HTMLDivElement>(null);
+  const away = useTakeaway(uid, grid);
+  const failed = (e: unknown): void =>
+    void notifications.show({ color: 'red', message: e instanceof Error ? e.message : String(e) });
   const snapshot = useMutation({
-    mutationFn: () => saveSnapshot(tenant, { title: dashboard.title, dashboard: dashboard as never, data: { search } }),
-    onSuccess: (made) => {
-      const url = `${location.origin}/vigie/v1/snapshots/${made.id}`;
-      void navigator.clipboard?.writeText(url).catch(() => undefined);
-      notifications.show({ message: url, autoClose: 15_000 });
+    mutationFn: async () => {
+      const panels = Object.entries(await away.collect()).map(([key, data]) => [key, keepOf(data)]);
+      const data: SnapshotData = { panels: Object.fromEntries(panels), values, closed: [...closed] };
+      return saveSnapshot(tenant, {
+        title: interpolate(dashboard.title, values, 'text'),
+        dashboard: dashboard as never,
+        data: data as never,
+      });
     },
-    onError: (e) => notifications.show({ color: 'red', message: e.message }),
+    onSuccess: (made) => {
+      const path = `/snapshots/${made.id}?tenant=${encodeURIComponent(tenant)}`;
+      void navigator.clipboard?.writeText(location.origin + path).catch(() => undefined);
+      notifications.show({
+        title: t('dashboard.snapshotMade'),
+        message: (
+          <Anchor href={path} size="sm">
+            {t('dashboard.snapshotOpen')}
+          </Anchor>
+        ),
+        autoClose: 15_000,
+      });
+    },
+    onError: failed,
   });
 
   return (
@@ -131,7 +159,17 @@ function Board({
               >
                 {t('dashboard.download')}
               </Menu.Item>
-              <Menu.Item onClick={() => snapshot.mutate()}>{t('dashboard.snapshot')}</Menu.Item>
+              {session?.tenants?.some((c) => c.id === tenant && c.role !== 'viewer') && (
+                <Menu.Item onClick={() => snapshot.mutate()}>{t('dashboard.snapshot')}</Menu.Item>
+              )}
+              <Menu.Item onClick={() => void away.picture().catch(failed)}>{t('dashboard.pngAll')}</Menu.Item>
+              <Menu.Item onClick={() => void away.print().catch(failed)}>{t('dashboard.print')}</Menu.Item>
+              <Menu.Item
+                leftSection={<IconCheck size={14} aria-hidden style={{ opacity: ownMarks ? 1 : 0 }} />}
+                onClick={() => set({ marks: ownMarks ? '0' : undefined })}
+              >
+                {t('dashboard.marks')}
+              </Menu.Item>
               <Menu.Item
                 onClick={() => {
                   set({ kiosk: search['kiosk'] === '1' ? undefined : '1' });
@@ -160,52 +198,17 @@ function Board({
       ) : placed.length === 0 ? (
         <Empty title={t('state.noData')} />
       ) : (
-        <div className="dash">
-          {placed.map(({ panel, x, y, w, h }, i) => {
-            const place = { gridColumn: `${x + 1} / span ${Math.min(w, 24 - x)}`, gridRow: `${y + 1} / span ${h}` };
-            if (panel.type !== 'row')
-              return (
-                <div
-                  key={`${panel.id ?? i}-${JSON.stringify(panel.scoped ?? '')}`}
-                  style={{ ...place, minWidth: 0 }}
-                  className="dash-cell"
-                >
-                  <PanelFrame
-                    panel={panel}
-                    values={values}
-                    marks={marks}
-                    {...(editable ? { edit: (p: Panel) => setEditing({ panel: p }) } : {})}
-                  />
-                </div>
-              );
-            const isClosed = closed.has(panel.id ?? -1);
-            return (
-              <UnstyledButton
-                key={`row${panel.id ?? i}-${JSON.stringify(panel.scoped ?? '')}`}
-                style={place}
-                aria-expanded={!isClosed}
-                fw={600}
-                onClick={() =>
-                  setClosed((c) => {
-                    const next = new Set(c);
-                    if (!next.delete(panel.id ?? -1)) next.add(panel.id ?? -1);
-                    return next;
-                  })
-                }
-              >
-                {isClosed ? <IconChevronRight size={14} aria-hidden /> : <IconChevronDown size={14} aria-hidden />}{' '}
-                {interpolate(
-                  panel.title ?? '',
-                  {
-                    ...values,
-                    ...Object.fromEntries(Object.entries(panel.scoped ?? {}).map(([k, v]) => [k, { values: [v] }])),
-                  },
-                  'text',
-                )}
-              </UnstyledButton>
-            );
-          })}
-        </div>
+        <PanelGrid
+          placed={placed}
+          values={values}
+          marks={marks}
+          closed={closed}
+          toggle={(row) => setClosed((c) => toggled(c, row))}
+          gridRef={grid}
+          everything={away.everything}
+          keep={away.keep}
+          {...(editable ? { edit: (p: Panel) => setEditing({ panel: p }) } : {})}
+        />
       )}
       <Suspense>
         {editing && (

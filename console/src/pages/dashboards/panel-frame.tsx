@@ -3,9 +3,10 @@ import { ActionIcon, Anchor, Code, Menu, Modal, Tabs } from '@mantine/core';
 import { useElementSize, useIntersection } from '@mantine/hooks';
 import { IconDotsVertical, IconInfoCircle } from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
-import { useCallback, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { ChartTable } from '../../components/chart/chart-table.tsx';
 import type { Mark } from '../../components/chart/marks.ts';
+import { Empty } from '../../components/states.tsx';
 import { csv, download } from '../../lib/csv.ts';
 import { interpolate, type Values } from '../../lib/dashboard/interpolate.ts';
 import { PANEL_TYPES, type Panel } from '../../lib/dashboard/model.ts';
@@ -22,11 +23,20 @@ export function PanelFrame({
   values,
   marks,
   edit,
+  always = false,
+  keep,
+  fixed,
 }: {
   readonly panel: Panel;
   readonly values: Values;
   readonly marks: readonly Mark[];
   readonly edit?: (panel: Panel) => void;
+  /** Loaded though it is not on the screen. */
+  readonly always?: boolean;
+  /** Told what it shows. */
+  readonly keep?: (data: PanelData) => void;
+  /** Kept data instead of queries; null: none was kept. */
+  readonly fixed?: PanelData | null;
 }) {
   const { t } = useText();
   const { search } = useView();
@@ -36,7 +46,7 @@ export function PanelFrame({
   const [inspecting, setInspecting] = useState(false);
   const canvas = useRef<HTMLCanvasElement | undefined>(undefined);
   const onCanvas = useCallback((c: HTMLCanvasElement | undefined) => void (canvas.current = c), []);
-  const visible = entry?.isIntersecting ?? false;
+  const visible = always || (entry?.isIntersecting ?? false);
   // a panel below the fold neither asks nor draws until it was on the screen once
   const met = useRef(false);
   if (visible) met.current = true;
@@ -44,13 +54,17 @@ export function PanelFrame({
     ...values,
     ...Object.fromEntries(Object.entries(panel.scoped ?? {}).map(([k, v]) => [k, { values: [v] }])),
   };
-  const data = usePanelData(
+  const asked = usePanelData(
     panel,
     values,
     width || 600,
     INSTANT.includes(PANEL_TYPES[panel.type] ?? '') ? 'instant' : 'range',
-    visible,
+    visible && fixed === undefined,
   );
+  const data = fixed ?? asked;
+  useEffect(() => {
+    if (!asked.loading) keep?.(asked);
+  });
   const title = interpolate(panel.title ?? '', scoped, 'text');
   const links = (panel.links ?? []).filter((l) => l.url && /^(https?:\/\/|\/)/.test(l.url));
   const asCsv = (): string =>
@@ -121,15 +135,20 @@ export function PanelFrame({
         </Menu>
       </header>
       <div ref={body} style={{ flex: 1, minHeight: 0, minWidth: 0 }}>
-        {width > 0 && met.current && (
-          <PanelBody
-            panel={panel}
-            data={data}
-            height={Math.max(80, height)}
-            values={scoped}
-            marks={marks}
-            onCanvas={onCanvas}
-          />
+        {fixed === null && (panel.targets ?? []).length > 0 ? (
+          <Empty title={t('dashboard.snapshotMissing')} />
+        ) : (
+          width > 0 &&
+          met.current && (
+            <PanelBody
+              panel={panel}
+              data={data}
+              height={Math.max(80, height)}
+              values={scoped}
+              marks={marks}
+              onCanvas={onCanvas}
+            />
+          )
         )}
       </div>
       {inspecting && (

@@ -9,6 +9,7 @@ import { Empty, Loading, Problem } from '../../../components/states.tsx';
 import { interpolate, type Values } from '../../../lib/dashboard/interpolate.ts';
 import { markdownLite } from '../../../lib/dashboard/markdown-lite.ts';
 import { PANEL_TYPES, type Panel } from '../../../lib/dashboard/model.ts';
+import type { Key } from '../../../lib/i18n.ts';
 import { useText } from '../../../lib/use-text.ts';
 import { frameSearch, useView } from '../../../lib/view.ts';
 import { ActiveAlerts } from '../../overview/active-alerts.tsx';
@@ -18,6 +19,15 @@ import { Heatmap } from './heatmap.tsx';
 import { StateTimeline } from './state-timeline.tsx';
 import { TablePanel } from './table-panel.tsx';
 import { TimeSeriesPanel } from './time-series-panel.tsx';
+
+/** Panels whose place is kept, with what is missing. */
+const NOTICES: Readonly<Record<string, Key>> = {
+  logs: 'dashboard.logsNotShown',
+  traces: 'dashboard.tracesNotShown',
+  nodeGraph: 'dashboard.tracesNotShown',
+  geomap: 'dashboard.geomapNotShown',
+  'grafana-worldmap-panel': 'dashboard.geomapNotShown',
+};
 
 export interface BodyProps {
   readonly panel: Panel;
@@ -31,7 +41,10 @@ export function PanelBody(props: BodyProps & { readonly values: Values }) {
   const { panel, data, values } = props;
   const { t } = useText();
   const type = PANEL_TYPES[panel.type];
-  if (!type) return <Empty title={t('dashboard.notShown', { type: panel.type })} />;
+  if (!type)
+    return (
+      <Empty title={panel.type in NOTICES ? t(NOTICES[panel.type]!) : t('dashboard.notShown', { type: panel.type })} />
+    );
   if (type === 'text') return <TextPanel panel={panel} values={values} />;
   if (type === 'alertlist') return <ActiveAlerts />;
   if (type === 'dashlist') return <DashboardList />;

@@ -55,6 +55,12 @@ export function TimeSeriesPanel({ panel, data, height, marks, onCanvas }: BodyPr
       dashed: (custom['lineStyle'] as { fill?: string } | undefined)?.fill === 'dash',
     };
   });
+  const at = new Map(series.map((s, i) => [s.name, i]));
+  const bands = data.series.slice(0, SERIES_MAX).flatMap((s, upper) => {
+    const to = fieldConfig(panel, s.name, s.refId).custom?.['fillBelowTo'];
+    const lower = typeof to === 'string' ? at.get(to) : undefined;
+    return lower === undefined ? [] : [{ upper, lower }];
+  });
   const style = (defaults.custom?.['thresholdsStyle'] as { mode?: string } | undefined)?.mode ?? 'off';
   const thresholds =
     style === 'off'
@@ -84,6 +90,7 @@ export function TimeSeriesPanel({ panel, data, height, marks, onCanvas }: BodyPr
       thresholds={thresholds}
       marks={marks}
       legend={kind}
+      bands={bands}
       legendFigures={figures.length > 0 ? figures : undefined}
       {...(onCanvas ? { onCanvas } : {})}
     />
