@@ -41,7 +41,7 @@ const RETRY_MS_MAX = 30_000;
 /** Wishes of tabs arrive in bursts while a page renders. */
 const GATHER_MS = 120;
 const CLOSED = 2;
-const KINDS: readonly LiveEventKind[] = ['hello', 'snapshot', 'alert', 'rule', 'target', 'query'];
+const KINDS: readonly LiveEventKind[] = ['hello', 'snapshot', 'alert', 'rule', 'target', 'query', 'incident'];
 
 export const queryKey = (q: LiveQueryWish): string => `${q.stepMs}|${q.expr}`;
 

@@ -6,6 +6,7 @@
  * `query` events carry no id either: after a resume the newest result is sent anew.
  */
 import { z } from 'zod';
+import type { LiveIncident } from './incidents.ts';
 
 /** First event of each stream; `client` names this stream in POST /vigie/v1/live/subscriptions. */
 export interface LiveHello {
@@ -75,6 +76,7 @@ export interface LiveEventData {
   readonly rule: LiveRule;
   readonly target: LiveTarget;
   readonly query: LiveQueryData;
+  readonly incident: LiveIncident;
 }
 export type LiveEventKind = keyof LiveEventData;
 

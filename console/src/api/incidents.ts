@@ -1,0 +1,58 @@
+/** Incidents, on-call and rehearsal of our own API, by the types of its contract. */
+import type {
+  IncidentActionInput,
+  IncidentAnswer,
+  IncidentInput,
+  IncidentStatistics,
+  IncidentsAnswer,
+} from '../../../src/http/contract/incidents.ts';
+import type {
+  ContactsAnswer,
+  DocumentInput,
+  MaintenanceAnswer,
+  OnCallAnswer,
+  PoliciesAnswer,
+  SchedulesAnswer,
+  ShiftsAnswer,
+} from '../../../src/http/contract/on-call.ts';
+import type { CoverageResponse, RehearsalAnswer, RehearsalInput } from '../../../src/http/contract/rehearsal.ts';
+import { request, tenantPath } from './client.ts';
+
+const BASE = '/vigie/v1';
+const id = encodeURIComponent;
+
+export const incidents = (t: string, live: boolean): Promise<IncidentsAnswer> =>
+  request(t, `${BASE}/incidents?limit=300${live ? '&live=true' : ''}`);
+export const incident = (t: string, key: string): Promise<IncidentAnswer> => request(t, `${BASE}/incidents/${id(key)}`);
+export const actOn = (t: string, key: string, json: IncidentActionInput): Promise<IncidentAnswer> =>
+  request(t, `${BASE}/incidents/${id(key)}/actions`, { method: 'POST', json });
+export const addNote = (t: string, key: string, text: string): Promise<IncidentAnswer> =>
+  request(t, `${BASE}/incidents/${id(key)}/notes`, { method: 'POST', json: { text } });
+export const openIncident = (t: string, json: IncidentInput): Promise<IncidentAnswer> =>
+  request(t, `${BASE}/incidents`, { method: 'POST', json });
+export const incidentStatistics = (t: string): Promise<IncidentStatistics> => request(t, `${BASE}/incident-statistics`);
+export const postMortemPath = (t: string, key: string): string =>
+  tenantPath(t, `${BASE}/incidents/${id(key)}/post-mortem`);
+
+export const onCall = (t: string): Promise<OnCallAnswer> => request(t, `${BASE}/on-call`);
+export const schedules = (t: string): Promise<SchedulesAnswer> => request(t, `${BASE}/on-call/schedules`);
+export const shifts = (t: string, name: string, fromMs: number, toMs: number): Promise<ShiftsAnswer> =>
+  request(t, `${BASE}/on-call/schedules/${id(name)}/shifts?from=${fromMs / 1000}&to=${toMs / 1000}`);
+export const calendarPath = (t: string, name: string): string =>
+  tenantPath(t, `${BASE}/on-call/schedules/${id(name)}/calendar.ics`);
+export const takeShift = (
+  t: string,
+  name: string,
+  json: { readonly user: string; readonly from: number; readonly to: number; readonly reason: string },
+): Promise<unknown> => request(t, `${BASE}/on-call/schedules/${id(name)}/overrides`, { method: 'POST', json });
+export const policies = (t: string): Promise<PoliciesAnswer> => request(t, `${BASE}/on-call/policies`);
+export const contacts = (t: string): Promise<ContactsAnswer> => request(t, `${BASE}/on-call/contacts`);
+export const saveDocument = (
+  t: string,
+  kind: 'schedules' | 'policies' | 'contacts',
+  json: DocumentInput,
+): Promise<unknown> => request(t, `${BASE}/on-call/${kind}`, { method: 'PUT', json });
+export const maintenance = (t: string): Promise<MaintenanceAnswer> => request(t, `${BASE}/maintenance`);
+export const coverage = (t: string): Promise<CoverageResponse> => request(t, `${BASE}/on-call/coverage`);
+export const rehearse = (t: string, json: RehearsalInput): Promise<RehearsalAnswer> =>
+  request(t, `${BASE}/rehearsals`, { method: 'POST', json });
