@@ -115,6 +115,14 @@ export const optionsSchema = z.strictObject({
     })
     .prefault({}),
   prometheus_url: httpUrl.optional(),
+  /** How tenants are kept apart in that program: all of it is the default tenant's, by a label, or by X-Scope-OrgID. */
+  prometheus_tenancy: z.enum(['single', 'label', 'header']).default('single'),
+  prometheus_tenant_label: z
+    .string()
+    .regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'want a label name')
+    .default('tenant_id'),
+  /** `compare` evaluates rules both ways, the engine's answer counts, differences are counted and logged. */
+  rule_evaluation: z.enum(['incremental', 'engine', 'compare']).default('incremental'),
   alertmanager_url: httpUrl.optional(),
   grafana_url: httpUrl.optional(),
   database_url: z

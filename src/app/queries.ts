@@ -27,6 +27,7 @@ export interface QueriesInput {
 
 export class Queries {
   readonly engine: QueryEngine;
+  readonly features: ReadonlySet<Feature>;
   readonly gate: QueryGate;
   readonly log = new QueryLog();
   readonly #input: QueriesInput;
@@ -34,10 +35,11 @@ export class Queries {
   constructor(input: QueriesInput) {
     this.#input = input;
     const known: readonly string[] = FEATURES;
+    this.features = new Set(input.features.filter((f) => known.includes(f)) as Feature[]);
     this.engine = new QueryEngine({
       compileRegex: promqlRegex,
       monotonicMs: () => input.clock.monotonicMs(),
-      features: new Set(input.features.filter((f) => known.includes(f)) as Feature[]),
+      features: this.features,
     });
     this.gate = new QueryGate(input.clock, (tenant) => input.directory.limits(tenant).query_concurrency);
   }

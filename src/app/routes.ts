@@ -12,8 +12,11 @@ import type { LiveSnapshot } from '../http/contract/live.ts';
 import { mimirConfigRoutes } from '../http/mimir/config-routes.ts';
 import { openApi } from '../http/openapi.ts';
 import { otlpMetricsRoutes } from '../http/otlp/metrics.ts';
+import { federateRoute } from '../http/prometheus/federate.ts';
+import { importRoute } from '../http/prometheus/import.ts';
 import { prometheusQueryRoutes } from '../http/prometheus/query.ts';
 import { timeParam } from '../http/prometheus/query-params.ts';
+import { remoteReadRoute } from '../http/prometheus/remote-read.ts';
 import { remoteWriteRoute } from '../http/prometheus/remote-write.ts';
 import { prometheusRulesRoutes } from '../http/prometheus/rules.ts';
 import { statusRoutes } from '../http/prometheus/status.ts';
@@ -37,6 +40,8 @@ import { remediationRoutes } from '../http/vigie/remediation.ts';
 import { vigieRulesRoutes } from '../http/vigie/rules.ts';
 import { sessionRoutes } from '../http/vigie/session.ts';
 import { tenantConfigRoutes } from '../http/vigie/tenant-config.ts';
+import { createExpositionParser } from '../ingest/exposition/parser.ts';
+import { RawSeriesMemory } from '../ingest/exposition/series-memory.ts';
 import { RemoteWrite1Decoder } from '../ingest/remote-write/decode-v1.ts';
 import { RemoteWrite2Decoder } from '../ingest/remote-write/decode-v2.ts';
 import { SnappyDecoder } from '../ingest/snappy.ts';
@@ -58,6 +63,7 @@ import type { PrometheusConfig } from '../scrape/config.ts';
 import type { AuditLog } from '../security/audit/audit-log.ts';
 import type { ServiceRegistry } from '../services/service-registry.ts';
 import type { DocumentStore } from '../store/documents.ts';
+import type { EmbeddedMetricsStore } from '../store/embedded/metrics/embedded-metrics-store.ts';
 import type { MetricsStore } from '../store/metrics.ts';
 import type { Accounts } from '../tenancy/accounts.ts';
 import type { ApiKeys } from '../tenancy/api-keys.ts';
@@ -89,6 +95,8 @@ export interface RouteParts {
   readonly logger: Logger;
   readonly metrics: SelfMetrics;
   readonly store: MetricsStore;
+  readonly embedded: EmbeddedMetricsStore | undefined;
+  readonly externalLabels: (tenant: TenantId) => Labels;
   readonly documents: DocumentStore;
   readonly directory: TenantDirectory;
   readonly keys: ApiKeys;
@@ -146,6 +154,7 @@ export function routeTable(p: RouteParts): {
       throw new VigieError('bad_data', `want a series selector such as {job="api"}, got ${text.slice(0, 200)}`);
     return expr.matchers;
   };
+  let imports = 0;
   const configPorts = {
     requireTenant: async (tenant: TenantId) => {
       if (p.directory.get(tenant)) return;
@@ -171,6 +180,28 @@ export function routeTable(p: RouteParts): {
     ...otlpMetricsRoutes({ writer }),
     // Prometheus' API
     ...prometheusQueryRoutes(p.queries.ports()),
+    federateRoute({
+      reader: (context) => p.queries.reader(context.tenant),
+      clock: p.clock,
+      parseSelector: selector,
+      externalLabels: (context) => p.externalLabels(context.tenant),
+      limits: (context) => storeLimits(p, context),
+    }),
+    remoteReadRoute({
+      reader: (context) => p.queries.reader(context.tenant),
+      decompress: (body, max) => snappy.decode(body, max),
+      externalLabels: (context) => p.externalLabels(context.tenant),
+      limits: (context) => storeLimits(p, context),
+    }),
+    importRoute({
+      parser: createExpositionParser(),
+      createMemory: () => new RawSeriesMemory(Buffer.from(`import${imports++}\u0000`)),
+      importSeries: (tenant, series) => {
+        if (!p.embedded) throw new VigieError('unsupported', 'metrics are kept by another program; import them there');
+        return p.embedded.importSeries(tenant, series);
+      },
+      audit: p.audit,
+    }),
     ...targetsRoutes({
       pools: (tenant) => p.telemetry.pools(tenant),
       matchTarget: (text, labels) => matchesAll(selector(text), labels),
@@ -202,6 +233,7 @@ export function routeTable(p: RouteParts): {
         await p.store.snapshot(path.join(p.folder.store('snapshots'), name));
         return name;
       },
+      ...(p.embedded ? { cleanTombstones: (tenant: TenantId) => p.embedded!.cleanTombstones(tenant) } : {}),
       audit: p.audit,
     }),
     // Alertmanager's API
@@ -364,6 +396,11 @@ function matchesAll(matchers: readonly Matcher[], labels: Labels): boolean {
 
 function configText(p: RouteParts, context: RequestContext): string {
   return context.tenant === p.resolved().options.tenant ? (p.prometheusConfig()?.printed ?? '') : '';
+}
+
+function storeLimits(p: RouteParts, context: RequestContext): { seriesMax: number; samplesMax: number } {
+  const l = p.directory.limits(context.tenant);
+  return { seriesMax: l.query_series, samplesMax: l.query_samples };
 }
 
 const SECRET_SETTINGS = new Set([

@@ -26,9 +26,13 @@ import { QuerySubscriptions } from '../live/query-subscriptions.ts';
 import type { AlertTransition, RuleHealth } from '../model/alert.ts';
 import { Labels } from '../model/labels.ts';
 import { PLATFORM_TENANT, type TenantId } from '../model/tenant.ts';
+import { parseRemoteWrite } from '../remote-write-out/config.ts';
+import { RemoteWriteOut } from '../remote-write-out/remote-write-out.ts';
 import { AlertHistory } from '../rules/alert-history.ts';
+import { createEvaluators } from '../rules/incremental/create-evaluators.ts';
 import { RuleService } from '../rules/rule-service.ts';
 import { createRuleTemplates } from '../rules/templates.ts';
+import { compileRelabel } from '../scrape/relabel.ts';
 import { AuditLog } from '../security/audit/audit-log.ts';
 import { ServiceRegistry } from '../services/service-registry.ts';
 import { Accounts } from '../tenancy/accounts.ts';
@@ -50,6 +54,7 @@ import { loopbackRequest } from './loopback-request.ts';
 import type { ResolvedOptions } from './options.ts';
 import { Overview } from './overview.ts';
 import { Queries } from './queries.ts';
+import { promqlRegex, relabelRegex } from './regex-ports.ts';
 import { routeTable } from './routes.ts';
 import { alertmanagersOf, Routing } from './routing.ts';
 import { ruleState } from './rule-state.ts';
@@ -139,12 +144,28 @@ export async function setup(input: SetupInput): Promise<Running> {
   cleanups.add('first key', () => inbox.stop());
 
   // telemetry
-  const { store } = await openMetrics(storeInput, (tenant) => metricsQuota(directory.limits(tenant)));
+  const { store, embedded } = await openMetrics(storeInput, (tenant) => metricsQuota(directory.limits(tenant)));
   const guard = createAddressGuard({ allow: options.allowed_internal_addresses });
   const hostTenant = options.host_tenant ?? (options.environment === 'dev' ? options.tenant : PLATFORM_TENANT);
   const telemetry = new Telemetry({ options, store, clock, logger, metrics, guard, ownTenant: hostTenant, version });
   cleanups.add('scraping', () => telemetry.close());
   let prometheusConfig = telemetry.readPrometheusConfig(options);
+  const remoteWriteTargets = (config: typeof prometheusConfig) =>
+    config?.remoteWrite ? parseRemoteWrite(config.remoteWrite, resolved.options.prometheus_config ?? '') : [];
+  const targets = remoteWriteTargets(prometheusConfig);
+  if (targets.length > 0) {
+    const out = new RemoteWriteOut({
+      targets,
+      externalLabels: Labels.from(prometheusConfig?.externalLabels ?? {}),
+      compileRelabel: (rules) => compileRelabel(rules, relabelRegex),
+      clock,
+      logger,
+      metrics,
+      userAgent: `Vigie/${version}`,
+    });
+    telemetry.sendOn(out);
+    cleanups.add('remote write', () => out.close());
+  }
   const queries = new Queries({ store, directory, clock, features: options.enable_features });
   const writeSamples = (
     tenant: TenantId,
@@ -237,6 +258,18 @@ export async function setup(input: SetupInput): Promise<Running> {
       return { rulesMax: l.rules, alertsMax: l.alerts, query: queries.limits(tenant) };
     },
     state: ruleState(documents),
+    ...(embedded
+      ? {
+          evaluator: createEvaluators({
+            mode: options.rule_evaluation,
+            source: (tenant) => embedded.incremental(tenant),
+            compileRegex: promqlRegex,
+            logger,
+            metrics,
+            features: queries.features,
+          }),
+        }
+      : {}),
   });
   cleanups.add('rules', () => rules[Symbol.asyncDispose]());
   function externalLabels(tenant: TenantId): Labels {
@@ -447,6 +480,8 @@ export async function setup(input: SetupInput): Promise<Running> {
       refuseChangesThatNeedARestart(options, next.options);
       const nextPrometheus = telemetry.readPrometheusConfig(next.options);
       alertmanagersOf(nextPrometheus?.alerting, next.options.prometheus_config ?? '');
+      if (JSON.stringify(remoteWriteTargets(nextPrometheus)) !== JSON.stringify(targets))
+        throw new VigieError('bad_config', 'remote_write changes only by a restart; nothing was reloaded');
       resolved = next;
       prometheusConfig = nextPrometheus;
       packs.reload();
@@ -484,6 +519,8 @@ export async function setup(input: SetupInput): Promise<Running> {
     logger,
     metrics,
     store,
+    embedded,
+    externalLabels,
     documents,
     directory,
     keys,

@@ -1,15 +1,18 @@
 /** Opens the stores that the options name, each with its clean-up: embedded by default, the real programs where an address is set. */
 import path from 'node:path';
+import { SnappyDecoder } from '../ingest/snappy.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { SelfMetrics } from '../lib/self-metrics.ts';
 import type { TenantId } from '../model/tenant.ts';
+import { restrictExpression } from '../promql/restrict.ts';
 import { compileMatcher } from '../regex/matcher.ts';
 import type { Cache } from '../store/cache.ts';
 import type { DocumentStore } from '../store/documents.ts';
 import { MemoryCache } from '../store/embedded/cache/memory-cache.ts';
 import { EmbeddedDocuments } from '../store/embedded/documents/embedded-documents.ts';
 import { EmbeddedMetricsStore } from '../store/embedded/metrics/embedded-metrics-store.ts';
+import type { PrometheusMetricsStore } from '../store/external/prometheus/prometheus-metrics-store.ts';
 import type { MetricsQuota, MetricsStore } from '../store/metrics.ts';
 import type { Cleanups } from './cleanups.ts';
 import type { DataFolder } from './data-folder.ts';
@@ -52,12 +55,38 @@ export async function openCache(input: Omit<StoreInput, 'metrics' | 'folder'>): 
   return cache;
 }
 
-/** Metrics below the data folder, each tenant within its quota. */
+export interface OpenedMetrics {
+  readonly store: MetricsStore;
+  /** Absent where another program keeps the metrics. */
+  readonly embedded: EmbeddedMetricsStore | undefined;
+  readonly external: PrometheusMetricsStore | undefined;
+}
+
+/** Metrics below the data folder, each tenant within its quota, or in the program of `prometheus_url`. */
 export async function openMetrics(
   input: StoreInput,
   quota: (tenant: TenantId) => MetricsQuota,
-): Promise<{ readonly store: MetricsStore; readonly embedded: EmbeddedMetricsStore | undefined }> {
+): Promise<OpenedMetrics> {
   const { options, folder, clock, logger, metrics, cleanups } = input;
+  if (options.prometheus_url !== undefined) {
+    const { PrometheusMetricsStore } = await import('../store/external/prometheus/prometheus-metrics-store.ts');
+    const snappy = new SnappyDecoder();
+    const external = new PrometheusMetricsStore({
+      url: options.prometheus_url,
+      tenancy:
+        options.prometheus_tenancy === 'label'
+          ? { kind: 'label', label: options.prometheus_tenant_label }
+          : options.prometheus_tenancy === 'header'
+            ? { kind: 'header', header: 'x-scope-orgid' }
+            : { kind: 'single', tenant: options.tenant },
+      clock,
+      logger,
+      decompress: (body, max) => snappy.decode(body, max),
+      restrict: restrictExpression,
+    });
+    cleanups.add('metrics store', () => external[Symbol.asyncDispose]());
+    return { store: external, embedded: undefined, external };
+  }
   const embedded = await EmbeddedMetricsStore.open({
     folder: folder.store('metrics'),
     clock,
@@ -68,5 +97,5 @@ export async function openMetrics(
     sync: options.wal_sync,
   });
   cleanups.add('metrics store', () => embedded[Symbol.asyncDispose]());
-  return { store: embedded, embedded };
+  return { store: embedded, embedded, external: undefined };
 }

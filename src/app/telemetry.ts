@@ -63,11 +63,19 @@ export class Telemetry {
     );
   }
 
+  /** What the operator's file sends on to other stores: everything the default tenant takes in. */
+  sendOn(out: { wrap(inner: MetricsWriter): MetricsWriter } | undefined): void {
+    this.#out = out;
+    this.#writers.delete(this.#o.options.tenant);
+  }
+  #out: { wrap(inner: MetricsWriter): MetricsWriter } | undefined;
+
   /** The tenant's writer, behind the redaction stage. */
   writer(tenant: TenantId): MetricsWriter {
     let writer = this.#writers.get(tenant);
     if (!writer) {
-      const inner = this.#o.store.writer(tenant);
+      const stored = this.#o.store.writer(tenant);
+      const inner = this.#out && tenant === this.#o.options.tenant ? this.#out.wrap(stored) : stored;
       const redactor = this.#redactor;
       writer = {
         append: (batch) => inner.append(redactor.batch(batch)),

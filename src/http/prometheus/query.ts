@@ -1,17 +1,16 @@
 /**
  * Prometheus' query API: query, query_range, series, labels, label values, metadata, exemplars, format_query,
- * parse_query, buildinfo and federate. Evaluation is the engine's, data the reader's; this file decodes and encodes.
+ * parse_query and buildinfo. Evaluation is the engine's, data the reader's; this file decodes and encodes.
  */
 import type { Clock } from '../../lib/clock.ts';
 import { messageOf, VigieError } from '../../lib/errors.ts';
-import { isClassicLabelName, Labels, METRIC_NAME, quote } from '../../model/labels.ts';
+import { Labels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
-import { isStale } from '../../model/sample.ts';
 import { children, type Expr, injectMatchers } from '../../promql/ast.ts';
 import { typeOf } from '../../promql/check.ts';
 import { type QueryLimits, STEPS_MAX } from '../../promql/context.ts';
 import type { QueryEngine, QueryOptions, QueryResult } from '../../promql/engine.ts';
-import { formatG, formatValue } from '../../promql/literal.ts';
+import { formatValue } from '../../promql/literal.ts';
 import { prettyPrint } from '../../promql/print.ts';
 import type { MetricsReader } from '../../store/metrics.ts';
 import type { RequestContext } from '../../tenancy/context.ts';
@@ -286,34 +285,6 @@ export function prometheusQueryRoutes(ports: PrometheusQueryPorts): Route[] {
     return success(data);
   };
 
-  const federate: Route['handle'] = async (request) => {
-    const form = formValues(request);
-    const now = clock.now();
-    const reader = ports.reader(request.context);
-    const lines = new Map<string, string>();
-    for (const matchers of sets(request, form)) {
-      const found = await reader.select(
-        matchers,
-        { startMs: now - FEDERATE_LOOKBACK_MS + 1, endMs: now },
-        { signal: request.signal },
-      );
-      for (const s of found) {
-        const k = s.length - 1;
-        if (k < 0 || s.histograms?.[k] || isStale(s.values, k)) continue;
-        lines.set(s.labels.key, `${federated(s.labels)} ${formatG(s.values[k]!)} ${s.timestamps[k]!}`);
-      }
-    }
-    let out = '';
-    let last = '';
-    for (const [key, line] of [...lines].sort((a, b) => (a[1] < b[1] ? -1 : 1))) {
-      const name = /__name__\u0000([^\u0000]*)/.exec(key)?.[1] ?? '';
-      if (name !== last) out += `# TYPE ${name} untyped\n`;
-      last = name;
-      out += `${line}\n`;
-    }
-    return { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, body: out };
-  };
-
   return [
     ...both('/api/v1/query', query),
     ...both('/api/v1/query_range', queryRange),
@@ -324,12 +295,8 @@ export function prometheusQueryRoutes(ports: PrometheusQueryPorts): Route[] {
     ...both('/api/v1/query_exemplars', exemplars),
     ...both('/api/v1/format_query', (r) => success(prettyPrint(parsed(formValues(r)).expr))),
     ...both('/api/v1/parse_query', (r) => success(sortedKeys(queryTree(parsed(formValues(r)).expr)))),
-    get('/federate', federate),
   ];
 }
-
-/** How old the newest sample of a federated series may be. */
-const FEDERATE_LOOKBACK_MS = 300_000;
 
 function callsInfo(e: Expr): boolean {
   return (e.kind === 'call' && e.func === 'info') || children(e).some(callsInfo);
@@ -337,18 +304,6 @@ function callsInfo(e: Expr): boolean {
 
 function selectorsOf(e: Expr): (readonly Matcher[])[] {
   return e.kind === 'selector' ? [e.matchers] : children(e).flatMap(selectorsOf);
-}
-
-/** Series text as federation writes it: an empty instance label when there is none. */
-function federated(labels: Labels): string {
-  const parts = [...labels.with('instance', labels.get('instance')).entries()]
-    .filter(([n]) => n !== METRIC_NAME)
-    .map(
-      ([n, v]) =>
-        `${isClassicLabelName(n) ? n : quote(n)}="${v.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))}"`,
-    );
-  if (!labels.has('instance')) parts.push('instance=""');
-  return `${labels.metricName}{${parts.join(',')}}`;
 }
 
 /** Undoes Prometheus' value encoding of names (`U__a_2e_b`). */
