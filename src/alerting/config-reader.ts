@@ -16,6 +16,17 @@ export const isNull = (node: Scalar): boolean =>
 const TRUE = ['true', 'True', 'TRUE', 'yes', 'Yes', 'YES', 'on', 'On', 'ON'];
 const FALSE = ['false', 'False', 'FALSE', 'no', 'No', 'NO', 'off', 'Off', 'OFF'];
 
+const GO_DURATION = /^(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)/;
+const GO_UNITS_MS: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
 interface Lines {
   lineOf(path: readonly (string | number)[]): number;
 }
@@ -127,6 +138,20 @@ export class ConfigNode {
   durationMs(): number | undefined {
     const text = this.string();
     return text === undefined ? undefined : this.at(() => parseDuration(text));
+  }
+
+  /** Milliseconds of a duration as Go's time.ParseDuration reads it, for example `1h30m` or `1.5s`. */
+  goDurationMs(): number | undefined {
+    const text = this.string();
+    if (text === undefined) return undefined;
+    if (text === '0') return 0;
+    let ms = 0;
+    let rest = text;
+    for (let m = GO_DURATION.exec(rest); m && rest !== ''; m = GO_DURATION.exec(rest)) {
+      ms += Number(m[1]) * GO_UNITS_MS[m[2]!]!;
+      rest = rest.slice(m[0].length);
+    }
+    return rest === '' && text !== '' ? ms : this.fail(`not a valid duration string: ${JSON.stringify(text)}`);
   }
 
   stringMap(): Record<string, string> | undefined {

@@ -1,13 +1,13 @@
 /** Configurations: what loads as what, and what is refused at which line. */
 import { describe, expect, it } from 'vitest';
-import { plainTemplates } from '../../test/support/plain-templates.ts';
 import { Labels } from '../model/labels.ts';
 import { parseAlertingConfig } from './config.ts';
 import { parseMatchers } from './matchers.ts';
+import { goTemplates } from './notify/templates.ts';
 import { routesOf, walkRoutes } from './routes.ts';
 import { inInterval } from './time-intervals.ts';
 
-const load = (yaml: string) => parseAlertingConfig(yaml, { templates: plainTemplates });
+const load = (yaml: string) => parseAlertingConfig(yaml, { templates: goTemplates });
 const RECEIVERS = 'receivers:\n  - name: a\n  - name: b\n';
 
 describe('configuration', () => {
@@ -44,9 +44,19 @@ ${RECEIVERS}`);
     ['route: { receiver: a, matchers: [x=y] }', /root route must not have any matchers/],
     ['route: { receiver: a, group_interval: 0s }', /group_interval cannot be zero/],
     ['templates: ["/etc/passwd"]\nroute: { receiver: a }', /^line 1: templates\[0\]: .*may name no file/],
+    ['route: { receiver: d }\nreceivers: [{ name: d, jira_configs: [{}] }]', /missing api_url in jira config/],
+    ['route: { receiver: d }\nreceivers: [{ name: d, kafka_configs: [{}] }]', /field kafka_configs not found/],
     [
-      'route: { receiver: d }\nreceivers: [{ name: d, jira_configs: [{}] }]',
-      /receivers of the kind jira are not built/,
+      'route: { receiver: d }\nreceivers: [{ name: d, sns_configs: [{ topic_arn: a, sigv4: { region: r, role_arn: x } }] }]',
+      /sigv4: role_arn is not supported here/,
+    ],
+    [
+      'route: { receiver: d }\nreceivers: [{ name: d, pushover_configs: [{ user_key: a, token: b, ttl: 1d }] }]',
+      /ttl: not a valid duration string: "1d"/,
+    ],
+    [
+      "route: { receiver: d }\nreceivers: [{ name: d, slack_configs: [{ api_url: 'http://x', fields: [{ titel: a }] }] }]",
+      /fields\[0\]\.titel: field titel not found/,
     ],
     ['route: { receiver: d }\nreceivers: [{ name: d, slack_configs: [{}] }]', /missing api_url in slack config/],
     ["route: { receiver: d }\nreceivers: [{ name: d, webhook_configs: [{ url: 'ftp://x' }] }]", /unsupported scheme/],

@@ -3,7 +3,7 @@
 import type { ConfigPorts } from './config-ports.ts';
 import { ConfigNode } from './config-reader.ts';
 import type { Channel, ChannelConfig, Field, HttpConfig } from './notify/channel.ts';
-import { CHANNELS, CHANNELS_NOT_BUILT } from './notify/channels.ts';
+import { CHANNELS } from './notify/channels.ts';
 import { email } from './notify/email.ts';
 import type { Templates } from './notify/template-data.ts';
 
@@ -45,10 +45,14 @@ const GLOBAL_FIELDS: Readonly<Record<string, Field>> = {
   victorops_api_url: { kind: 'url', default: 'https://alert.victorops.com/integrations/generic/20131114/alert/' },
   victorops_api_key: { kind: 'secret' },
   webex_api_url: { kind: 'url', default: 'https://webexapis.com/v1/messages' },
-  // accepted, for they do nothing by themselves: a receiver of this kind is refused by name
-  wechat_api_url: { kind: 'url' },
+  wechat_api_url: { kind: 'url', default: 'https://qyapi.weixin.qq.com/cgi-bin/' },
   wechat_api_secret: { kind: 'secret' },
   wechat_api_corp_id: { kind: 'string' },
+  jira_api_url: { kind: 'url' },
+  mattermost_webhook_url: { kind: 'secretUrl' },
+  rocketchat_api_url: { kind: 'url', default: 'https://open.rocket.chat/' },
+  rocketchat_token: { kind: 'secret' },
+  rocketchat_token_id: { kind: 'secret' },
 };
 const HTTP_KEYS = [
   'basic_auth',
@@ -70,9 +74,6 @@ export function readGlobal(n: ConfigNode, ports: Pick<ConfigPorts, 'readFiles'>)
 }
 
 export function readReceiver(n: ConfigNode, scope: Scope): Receiver {
-  for (const kind of CHANNELS_NOT_BUILT)
-    if (n.get(`${kind}_configs`).present)
-      n.get(`${kind}_configs`).fail(`receivers of the kind ${kind} are not built yet`);
   n.mapping(['name', ...CHANNELS.map((c) => `${c.kind}_configs`)]);
   const name = n.get('name').string();
   if (!name) return n.fail('missing name in receiver');
@@ -107,23 +108,24 @@ function readIntegration(n: ConfigNode, channel: Channel, index: number, scope: 
     if (field.oneOf && !field.oneOf.includes(String(config[name] ?? '')))
       n.get(name).fail(`unknown value ${JSON.stringify(config[name])}, want one of ${field.oneOf.join(', ')}`);
   }
-  channel.check?.(config, (field, message) => n.get(field).fail(message));
+  const http = n.get('http_config').present
+    ? readHttp(n.get('http_config'), scope.ports)
+    : (scope.global['http_config'] as HttpConfig);
+  channel.check?.(config, (field, message) => n.get(field).fail(message), http);
   for (const [name, field] of Object.entries(channel.fields))
     checkTemplates(n.get(name), config[name], field, scope.templates);
   return {
     channel,
     index,
     config,
-    http: n.get('http_config').present
-      ? readHttp(n.get('http_config'), scope.ports)
-      : (scope.global['http_config'] as HttpConfig),
+    http,
     sendResolved: n.get('send_resolved').bool() ?? channel.sendResolved,
   };
 }
 
 function checkTemplates(n: ConfigNode, value: unknown, field: Field, templates: Templates): void {
   const kind = field.kind === 'html' ? 'html' : 'text';
-  if (!['template', 'html', 'templateMap', 'json'].includes(field.kind)) return;
+  if (!['template', 'html', 'templateMap', 'json', 'secretTemplateUrl'].includes(field.kind)) return;
   const walk = (v: unknown): void => {
     if (typeof v === 'string') n.at(() => templates.check(v, kind));
     else if (v && typeof v === 'object') for (const inner of Object.values(v)) walk(inner);
@@ -131,7 +133,7 @@ function checkTemplates(n: ConfigNode, value: unknown, field: Field, templates: 
   walk(value);
 }
 
-const isSecret = (f: Field): boolean => f.kind === 'secret' || f.kind === 'secretUrl';
+const isSecret = (f: Field): boolean => ['secret', 'secretUrl', 'secretTemplateUrl'].includes(f.kind);
 const secretFiles = (fields: Readonly<Record<string, Field>>): string[] =>
   Object.entries(fields)
     .filter(([, f]) => isSecret(f))
@@ -154,8 +156,20 @@ function readField(n: ConfigNode, name: string, field: Field, ports: Pick<Config
       return own.strings();
     case 'templateMap':
       return own.stringMap();
-    case 'json':
+    case 'goDuration':
+      return own.goDurationMs();
+    case 'json': {
+      const { keys } = field;
+      if (keys && Array.isArray(own.value)) for (const item of own.list()) item.mapping(keys);
+      else if (keys) own.mapping(keys);
       return own.present ? own.value : undefined;
+    }
+    case 'secretTemplateUrl': {
+      const url = own.string();
+      // what a template makes of it is known only later
+      if (url !== undefined && !url.includes('{{')) checkUrl(own, url);
+      return url;
+    }
     case 'url':
     case 'secretUrl': {
       const url = own.string();

@@ -41,6 +41,7 @@ export class Sender {
   async send(s: Sending): Promise<Delivery> {
     const { flush, integration } = s;
     const { route, nowMs } = flush;
+    const { clock } = this.#options;
     const data = templateData(s.alerts, {
       receiver: route.receiver,
       groupLabels: flush.groupLabels,
@@ -52,24 +53,27 @@ export class Sender {
     await this.#enter(slot, flush.signal);
     try {
       return await deliver(
-        async () =>
-          integration.channel.send({
-            config: integration.config,
-            http: integration.http,
-            receiver: route.receiver,
-            groupKey: flush.groupKey,
-            data,
-            alerts: s.alerts,
-            resolved: data.status === 'resolved',
-            templates: s.templates,
-            nowMs,
-            signal: flush.signal,
-            ports: this.#options.ports,
-            idempotencyKey: s.idempotencyKey,
-            ...(s.mailHeaders ? { mailHeaders: s.mailHeaders } : {}),
-          }),
+        () =>
+          this.#within(Number(integration.config['timeout'] ?? 0), flush.signal, async (signal) =>
+            integration.channel.send({
+              config: integration.config,
+              http: integration.http,
+              receiver: route.receiver,
+              groupKey: flush.groupKey,
+              data,
+              alerts: s.alerts,
+              resolved: data.status === 'resolved',
+              templates: s.templates,
+              nowMs: clock.now(),
+              flushedAtMs: nowMs,
+              signal,
+              ports: this.#options.ports,
+              idempotencyKey: s.idempotencyKey,
+              ...(s.mailHeaders ? { mailHeaders: s.mailHeaders } : {}),
+            }),
+          ),
         {
-          clock: this.#options.clock,
+          clock,
           random: this.#options.random ?? Math.random,
           signal: flush.signal,
           ...(s.once ? { once: true } : {}),
@@ -77,6 +81,24 @@ export class Sender {
       );
     } finally {
       this.#leave(slot);
+    }
+  }
+
+  /** Ends one try after the integration's own `timeout`; 0 sets none. */
+  async #within<T>(timeoutMs: number, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (timeoutMs <= 0) return work(signal);
+    const limit = new AbortController();
+    const timer = this.#options.clock.setTimer(
+      () => limit.abort(new Error(`no answer within the configured timeout of ${timeoutMs / 1_000} s`)),
+      timeoutMs,
+    );
+    try {
+      return await work(AbortSignal.any([signal, limit.signal]));
+    } catch (error) {
+      // the client only says "aborted"
+      throw limit.signal.aborted && !signal.aborted ? limit.signal.reason : error;
+    } finally {
+      timer.cancel();
     }
   }
 

@@ -2,26 +2,18 @@
  * Notifications whose texts come from the default templates and from templates in the configuration: what the newest
  * Alertmanager sends to each channel, and by mail, and what ours sends with its own template engine.
  */
-import path from 'node:path';
 import { simpleParser } from 'mailparser';
 import { SMTPServer } from 'smtp-server';
 import { describe, expect, it } from 'vitest';
 import type { TemplatesFactory } from '../../src/alerting/notify/template-data.ts';
 import { goTemplates } from '../../src/alerting/notify/templates.ts';
 import { type Alerter, startOurs, startReal, startSink } from '../support/alerting-pair.ts';
-import { findPeer, peerMissing } from '../support/peers.ts';
+import { peerMissing } from '../support/peers.ts';
 
 const TEXT = String.raw`{{ range .Alerts }}{{ .Status }}: {{ .Labels.SortedPairs }} {{ .Annotations.summary | toUpper }} {{ .Fingerprint }}{{ "\n" }}{{ end }}{{ toJson .CommonLabels }} {{ .GroupLabels.Names | join "," }}`;
 const HTML = `<p title="{{ .CommonAnnotations.summary }}">{{ range .Alerts }}<a href="{{ .GeneratorURL }}">{{ .Annotations.summary }}</a><a href="/x?q={{ .Annotations.summary }}">{{ .Labels }}</a>{{ end }}</p><script>var a = {{ .CommonLabels }};</script>`;
 
-/** Debian's build reads the default templates of whichever release is installed, so it is told its own. */
-const startSid = (yaml: string): Promise<Alerter> => {
-  const file = path.resolve(
-    path.dirname(findPeer('prometheus-alertmanager', 'sid')!),
-    '../share/prometheus/alertmanager/default.tmpl',
-  );
-  return startReal(`${yaml}templates: ['${file}']\n`, 'sid');
-};
+const startSid = (yaml: string): Promise<Alerter> => startReal(yaml, 'sid');
 
 /** Defaults wherever a field may be left out. */
 const config = (sink: string, smtpPort: number): string => `

@@ -6,11 +6,11 @@ import { AlertingService } from '../../src/alerting/alerting-service.ts';
 import { createHttpSend } from '../../src/alerting/notify/http-send.ts';
 import { createMailSend } from '../../src/alerting/notify/smtp.ts';
 import type { TemplatesFactory } from '../../src/alerting/notify/template-data.ts';
+import { goTemplates } from '../../src/alerting/notify/templates.ts';
 import { alertmanagerRoutes } from '../../src/http/alertmanager/routes.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { findPeer, freePort, httpReady, start, temporaryFolder } from './peers.ts';
-import { plainTemplates } from './plain-templates.ts';
 import { serveRoutes } from './route-server.ts';
 
 export interface Alerter extends AsyncDisposable {
@@ -20,7 +20,7 @@ export interface Alerter extends AsyncDisposable {
   readonly output?: () => string;
 }
 
-export async function startOurs(yaml: string, templates: TemplatesFactory = plainTemplates): Promise<Alerter> {
+export async function startOurs(yaml: string, templates: TemplatesFactory = goTemplates): Promise<Alerter> {
   const folder = temporaryFolder();
   const service = new AlertingService({
     folder: folder.path,
@@ -32,6 +32,8 @@ export async function startOurs(yaml: string, templates: TemplatesFactory = plai
     initial: async () => ({ yaml }),
     orphanResolve: false,
   });
+  // a wrong configuration fails the test instead of sending nothing
+  service.check({ yaml });
   const server = await serveRoutes(
     alertmanagerRoutes({
       alerting: (tenant) => service.tenant(tenant),
@@ -52,13 +54,22 @@ export async function startOurs(yaml: string, templates: TemplatesFactory = plai
   };
 }
 
+/** Debian's build reads the default templates of whichever release is installed, so the newer one is told its own. */
+function withOwnDefaults(yaml: string, binary: string): string {
+  const file = path.resolve(path.dirname(binary), '../share/prometheus/alertmanager/default.tmpl');
+  return /^templates:/m.test(yaml)
+    ? yaml.replace(/^templates: *\[/m, `templates: ['${file}', `)
+    : `${yaml}\ntemplates: ['${file}']\n`;
+}
+
 export async function startReal(yaml: string, suite?: 'sid'): Promise<Alerter> {
   const folder = temporaryFolder();
   const file = path.join(folder.path, 'alertmanager.yml');
-  writeFileSync(file, yaml);
+  const binary = findPeer('prometheus-alertmanager', suite)!;
+  writeFileSync(file, suite ? withOwnDefaults(yaml, binary) : yaml);
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const started = await start(findPeer('prometheus-alertmanager', suite)!, {
+  const started = await start(binary, {
     args: [
       `--config.file=${file}`,
       `--storage.path=${path.join(folder.path, 'data')}`,
@@ -82,6 +93,7 @@ export async function startReal(yaml: string, suite?: 'sid'): Promise<Alerter> {
 }
 
 export interface Caught {
+  readonly method: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: unknown;
@@ -94,13 +106,18 @@ export interface Sink extends AsyncDisposable {
 }
 
 /** Pleases every channel; Telegram's client of the original needs a whole message. */
-const ANSWER = JSON.stringify({
+const ANSWER = {
   ok: true,
+  success: true,
+  access_token: 'tk',
+  errcode: 0,
+  issues: [],
   status: 'success',
   result: { message_id: 1, date: 1, chat: { id: 7, type: 'private' } },
-});
+};
 
-export async function startSink(): Promise<Sink> {
+/** `answer` replaces what is answered to a request; undefined keeps the usual. */
+export async function startSink(answer?: (request: Caught) => unknown): Promise<Sink> {
   const caught: Caught[] = [];
   const waiting = new Set<() => void>();
   const server = createServer((incoming, outgoing) => {
@@ -114,8 +131,9 @@ export async function startSink(): Promise<Sink> {
       } catch {
         // kept as text
       }
-      caught.push({ path: incoming.url ?? '', headers: incoming.headers, body });
-      outgoing.writeHead(200, { 'content-type': 'application/json' }).end(ANSWER);
+      const request = { method: incoming.method ?? '', path: incoming.url ?? '', headers: incoming.headers, body };
+      caught.push(request);
+      outgoing.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer?.(request) ?? ANSWER));
       for (const check of waiting) check();
     });
   });

@@ -7,7 +7,8 @@ import type { TemplateData, Templates } from './template-data.ts';
 
 /**
  * template: text with Go template syntax, checked at load. secret: never shown; has a `_file` twin. url: absolute http
- * or https. json: any YAML value whose strings are templates.
+ * or https. secretTemplateUrl: as secretUrl, and may hold templates. json: any YAML value, scalars as they were written,
+ * whose strings are templates. goDuration: as Go writes it, `1h30m`.
  */
 export type FieldKind =
   | 'string'
@@ -16,9 +17,11 @@ export type FieldKind =
   | 'secret'
   | 'url'
   | 'secretUrl'
+  | 'secretTemplateUrl'
   | 'bool'
   | 'int'
   | 'duration'
+  | 'goDuration'
   | 'strings'
   | 'templateMap'
   | 'json';
@@ -30,6 +33,8 @@ export interface Field {
   readonly global?: string;
   /** Another field that makes this one dispensable; without either the configuration is refused. */
   readonly required?: true | readonly string[];
+  /** Keys accepted in this mapping, or in each mapping of this list; others are refused by name. */
+  readonly keys?: readonly string[];
   /** Values accepted, for plain strings. */
   readonly oneOf?: readonly string[];
 }
@@ -102,7 +107,10 @@ export interface Notification {
   readonly alerts: readonly Alert[];
   readonly resolved: boolean;
   readonly templates: Templates;
+  /** Of this try. */
   readonly nowMs: number;
+  /** Of the flush: what has ended by then is resolved. */
+  readonly flushedAtMs: number;
   readonly signal: AbortSignal;
   readonly ports: SendPorts;
   /** The same for every try of one notification, also after a restart. */
@@ -122,7 +130,7 @@ export interface Channel {
   readonly sendResolved: boolean;
   readonly fields: Readonly<Record<string, Field>>;
   /** Further checks and derived defaults; `fail` names field and reason. */
-  check?(config: Record<string, unknown>, fail: (field: string, message: string) => never): void;
+  check?(config: Record<string, unknown>, fail: (field: string, message: string) => never, http: HttpConfig): void;
   send(notification: Notification): Promise<Outcome>;
 }
 

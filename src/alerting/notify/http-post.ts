@@ -1,7 +1,7 @@
 /** The common shape of nearly all channels: one JSON request, judged by its status. */
 import { createHash } from 'node:crypto';
 import { parse as parseYaml } from 'yaml';
-import { type HttpSend, type Notification, type Outcome, SENT } from './channel.ts';
+import { type Notification, type Outcome, type OutgoingResponse, SENT } from './channel.ts';
 
 /** Error text of a receiver kept for the history, in characters. */
 export const ERROR_TEXT_MAX = 500;
@@ -13,7 +13,8 @@ export interface JsonPost {
   readonly headers?: Readonly<Record<string, string>>;
   /** Statuses besides 5xx that are worth another try. */
   readonly retryStatus?: readonly number[];
-  readonly send?: HttpSend;
+  /** Judges the body of an answer whose status is good. */
+  readonly accept?: (response: OutgoingResponse) => Outcome;
 }
 
 export async function postJson(n: Notification, post: JsonPost): Promise<Outcome> {
@@ -32,7 +33,8 @@ export async function postBody(
     http: n.http,
     signal: n.signal,
   });
-  return judge(response.status, response.body, response.headers['retry-after'], n.nowMs, post.retryStatus);
+  const outcome = judge(response.status, response.body, response.headers['retry-after'], n.nowMs, post.retryStatus);
+  return outcome.kind === 'sent' && post.accept ? post.accept(response) : outcome;
 }
 
 export function judge(
@@ -58,6 +60,28 @@ function parseRetryAfter(text: string | undefined, nowMs: number): number | unde
   if (/^\d+$/.test(text.trim())) return Number(text) * 1_000;
   const at = Date.parse(text);
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
+}
+
+/** The JSON object that a receiver answered with; undefined for anything else. */
+export function parseAnswer(body: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(body);
+    return value && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A query or form in the order and escaping of Go's url.Values: sorted by name, spaces as `+`. */
+export function query(fields: Readonly<Record<string, string>>): string {
+  const escaped = (text: string): string =>
+    encodeURIComponent(text)
+      .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+      .replaceAll('%20', '+');
+  return Object.keys(fields)
+    .sort()
+    .map((name) => `${escaped(name)}=${escaped(fields[name]!)}`)
+    .join('&');
 }
 
 /** Cuts to at most `max` code points, the last being an ellipsis. */
@@ -99,7 +123,7 @@ const TYPED_CHARS_MAX = 10_000;
 function typed(expanded: string): unknown {
   try {
     const value: unknown = parseYaml(expanded, { version: '1.1', maxAliasCount: 0, logLevel: 'silent' });
-    return value === null || value instanceof Date || typeof value === 'string' ? expanded : value;
+    return value instanceof Date || typeof value === 'string' ? expanded : value;
   } catch {
     return expanded;
   }

@@ -16,7 +16,7 @@ export const opsgenie: Channel = {
     source: { kind: 'template', default: '{{ template "opsgenie.default.source" . }}' },
     details: { kind: 'templateMap' },
     entity: { kind: 'template' },
-    responders: { kind: 'json' },
+    responders: { kind: 'json', keys: ['id', 'name', 'username', 'type'] },
     actions: { kind: 'template' },
     tags: { kind: 'template' },
     note: { kind: 'template' },

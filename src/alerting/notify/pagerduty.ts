@@ -17,13 +17,13 @@ export const pagerduty: Channel = {
     description: { kind: 'template', default: '{{ template "pagerduty.default.description" .}}' },
     severity: { kind: 'template', default: 'error' },
     details: { kind: 'json' },
-    images: { kind: 'json' },
-    links: { kind: 'json' },
+    images: { kind: 'json', keys: ['href', 'src', 'alt'] },
+    links: { kind: 'json', keys: ['href', 'text'] },
     source: { kind: 'template' },
     class: { kind: 'template' },
     component: { kind: 'template' },
     group: { kind: 'template' },
-    timeout: { kind: 'duration', default: 0 },
+    timeout: { kind: 'goDuration', default: 0 },
   },
   check(config) {
     config['source'] ??= config['client'];

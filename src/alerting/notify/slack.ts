@@ -15,9 +15,10 @@ export const slack: Channel = {
     color: { kind: 'template', default: '{{ if eq .Status "firing" }}danger{{ else }}good{{ end }}' },
     title: { kind: 'template', default: '{{ template "slack.default.title" . }}' },
     title_link: { kind: 'template', default: '{{ template "slack.default.titlelink" . }}' },
+    message_text: { kind: 'template' },
     pretext: { kind: 'template', default: '{{ template "slack.default.pretext" . }}' },
     text: { kind: 'template', default: '{{ template "slack.default.text" . }}' },
-    fields: { kind: 'json' },
+    fields: { kind: 'json', keys: ['title', 'value', 'short'] },
     short_fields: { kind: 'bool', default: false },
     footer: { kind: 'template', default: '{{ template "slack.default.footer" . }}' },
     fallback: { kind: 'template', default: '{{ template "slack.default.fallback" . }}' },
@@ -28,7 +29,7 @@ export const slack: Channel = {
     thumb_url: { kind: 'template' },
     link_names: { kind: 'bool', default: false },
     mrkdwn_in: { kind: 'strings' },
-    actions: { kind: 'json' },
+    actions: { kind: 'json', keys: ['type', 'text', 'url', 'style', 'name', 'value', 'confirm'] },
   },
   async send(n) {
     const outcome = await postJson(n, { url: str(n.config, 'api_url').trim(), json: payload(n), retryStatus: [429] });
@@ -49,6 +50,7 @@ function payload(n: Notification): Record<string, unknown> {
     icon_emoji: text(n, 'icon_emoji'),
     icon_url: text(n, 'icon_url'),
     link_names: n.config['link_names'],
+    text: text(n, 'message_text'),
     attachments: [
       {
         ...sparse({

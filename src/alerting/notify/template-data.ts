@@ -72,6 +72,27 @@ export function templateData(
   };
 }
 
+/** As if the group had only its first `max` alerts (0: all), which is how Alertmanager shortens webhooks. */
+export function truncatedData(
+  n: {
+    readonly data: TemplateData;
+    readonly alerts: readonly Alert[];
+    readonly receiver: string;
+    readonly flushedAtMs: number;
+  },
+  max: number,
+): { readonly data: TemplateData; readonly truncated: number } {
+  if (max <= 0 || n.alerts.length <= max) return { data: n.data, truncated: 0 };
+  const data = templateData([...n.alerts].sort(compareAlerts).slice(0, max), {
+    receiver: n.receiver,
+    groupLabels: n.data.groupLabels,
+    externalURL: n.data.externalURL,
+    nowMs: n.flushedAtMs,
+    notificationReason: n.data.notificationReason,
+  });
+  return { data, truncated: n.alerts.length - max };
+}
+
 function common(sets: readonly Labels[]): Labels {
   const [first, ...rest] = sets;
   if (!first) return Labels.EMPTY;

@@ -5,14 +5,15 @@ import { AS_WRITTEN, isNull } from '../../alerting/config-reader.ts';
 const SECRET_KEYS = new Set(
   `api_key api_secret api_token api_url auth_password auth_secret bearer_token bot_token client_secret credentials key
   opsgenie_api_key password routing_key secret_key service_key slack_api_url slack_app_token smtp_auth_password
-  smtp_auth_secret token url user_key victorops_api_key webhook_url wechat_api_secret secrets alert_source_token`.split(
+  smtp_auth_secret token url user_key victorops_api_key webhook_url wechat_api_secret secrets alert_source_token
+  token_id rocketchat_token rocketchat_token_id mattermost_webhook_url telegram_bot_token smtp_auth_password`.split(
     /\s+/,
   ),
 );
 
 /** `url` and `api_url` are plain addresses under these keys, and shown. */
 const SHOWN_UNDER: Readonly<Record<string, readonly string[]>> = {
-  url: ['pagerduty_configs', 'images', 'links', 'actions'],
+  url: ['pagerduty_configs', 'pushover_configs', 'images', 'links', 'actions'],
   api_url: [
     'opsgenie_configs',
     'victorops_configs',
@@ -20,6 +21,8 @@ const SHOWN_UNDER: Readonly<Record<string, readonly string[]>> = {
     'webex_configs',
     'wechat_configs',
     'jira_configs',
+    'rocketchat_configs',
+    'sns_configs',
   ],
 };
 
