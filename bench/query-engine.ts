@@ -1,13 +1,13 @@
 /**
  * How fast PromQL is evaluated: this engine over columns in memory against Prometheus' own evaluation of the same data,
  * in one run, rounds alternated. Prometheus' figure is what it reports itself (execTotalTime with its reading of
- * samples, without HTTP and JSON); ours is everything from text to result. Also: how long evaluation holds the thread.
+ * samples, without HTTP and JSON); ours is everything from text to result. Also: the processor time
+ * for which evaluation holds the thread at most.
  *   node bench/query-engine.ts [series=6400] [rounds=7] [suite=sid]
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Labels } from '../src/model/labels.ts';
 import type { Matcher } from '../src/model/matcher.ts';
 import type { SeriesColumns } from '../src/model/sample.ts';
@@ -21,6 +21,8 @@ const argument = (name: string, fallback: string): string =>
 const SERIES = Number(argument('series', '6400'));
 const ROUNDS = Number(argument('rounds', '7'));
 const SUITE = argument('suite', 'sid');
+/** Rounds before the measured ones: compiled code, warm caches, on both sides. */
+const WARM = 3;
 const HOURS = 6;
 const STEP_MS = 15_000;
 const BUCKETS = ['0.005', '0.01', '0.025', '0.05', '0.1', '0.25', '0.5', '1', '2.5', '+Inf'];
@@ -136,9 +138,22 @@ try {
   }
   if (batch.length > 0) await writeSeries(peer, batch);
 
-  const engine = new QueryEngine({ compileRegex, monotonicMs: () => performance.now() });
+  let mark = process.threadCpuUsage();
+  let held = 0;
+  const note = (): void => {
+    const spent = process.threadCpuUsage(mark);
+    held = Math.max(held, (spent.user + spent.system) / 1000);
+  };
+  const engine = new QueryEngine({
+    compileRegex,
+    monotonicMs: () => performance.now(),
+    breathe: async () => {
+      note();
+      await new Promise((resolve) => setImmediate(resolve));
+      mark = process.threadCpuUsage();
+    },
+  });
   const range = { startMs: endMs - HOURS * 3_600_000 + 600_000, endMs: endMs - 60_000, stepMs: 60_000 };
-  const delay = monitorEventLoopDelay({ resolution: 1 });
   for (const [kind, queries] of [
     ['instant', INSTANT],
     ['range', RANGE],
@@ -147,19 +162,20 @@ try {
     for (const query of queries) {
       const ours: number[] = [];
       const theirs: number[] = [];
-      let held = 0;
-      for (let round = 0; round < ROUNDS; round++) {
-        delay.reset();
-        delay.enable();
+      held = 0;
+      for (let round = 0; round < ROUNDS + WARM; round++) {
+        mark = process.threadCpuUsage();
         const began = performance.now();
         const result =
           kind === 'instant'
             ? await engine.instant(source, query, range.endMs)
             : await engine.range(source, query, range);
         ours.push(performance.now() - began);
-        await new Promise((resolve) => setImmediate(resolve));
-        delay.disable();
-        held = Math.max(held, delay.max / 1e6 - 1);
+        note();
+        if (round < WARM) {
+          ours.pop();
+          held = 0;
+        }
         const form = new URLSearchParams({ query, stats: '1' });
         if (kind === 'instant') form.set('time', String(range.endMs / 1000));
         else {
@@ -172,7 +188,7 @@ try {
           body: form,
         });
         const body = (await r.json()) as { data: { result: unknown[]; stats: { timings: { execTotalTime: number } } } };
-        theirs.push(body.data.stats.timings.execTotalTime * 1000);
+        if (round >= WARM) theirs.push(body.data.stats.timings.execTotalTime * 1000);
         const size =
           result.value.type === 'vector'
             ? result.value.samples.length

@@ -370,7 +370,11 @@ function* countValues(c: Context, e: Aggregate, rows: readonly Row[], label: str
         // without (label) removes the new label again
         const labels = e.without ? labelled.without(...e.grouping, METRIC_NAME) : labelled.only(set);
         target = out.get(labels.key);
-        if (!target) out.set(labels.key, (target = newRow(labels, c.n)));
+        if (!target) {
+          // as many rows as there are values
+          c.meter.addSamples(c.n);
+          out.set(labels.key, (target = newRow(labels, c.n)));
+        }
         byText.set(text, target);
       }
       target.values[i]!++;

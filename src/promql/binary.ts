@@ -246,6 +246,8 @@ export function* vectorVector(c: Context, e: Binary, left: readonly Row[], right
   const oneSide = swapped ? 'left' : 'right';
 
   const evaluatePair = (manyRow: Row | undefined, oneRow: Row | undefined, steps: (i: number) => boolean): void => {
+    // pairs can be many more than the series read
+    c.meter.addSamples(c.n);
     const base = (manyRow ?? oneRow)!;
     const shape = manyRow ? m : { ...m, card: 'one-to-one' as const, include: [] };
     const labels = resultLabels(shape, base.labels, oneRow?.labels ?? Labels.EMPTY, drop && !delayed);

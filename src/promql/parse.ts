@@ -26,6 +26,8 @@ import { type ParseOptions, parseError } from './parse-error.ts';
 export const QUERY_CHARS_MAX = 1_000_000;
 /** Deepest nesting of expressions read: recursion must not exhaust the stack. */
 export const QUERY_DEPTH_MAX = 500;
+/** Operators of one chain without parentheses: the parser of the grammar stops a little behind. */
+const CHAIN_MAX = 290;
 
 /** The typed and checked tree of `text`. Throws `bad_query` with line and column. */
 export function parse(written: string, options: ParseOptions = {}): Expr {
@@ -45,7 +47,14 @@ export function parse(written: string, options: ParseOptions = {}): Expr {
       return undefined;
     },
   });
-  if (bad) throw syntaxError(text, bad);
+  if (bad)
+    throw chained(tree.topNode) >= CHAIN_MAX
+      ? parseError(
+          text,
+          bad.from,
+          `more than ${CHAIN_MAX} operators in a row are not read; put parentheses around parts`,
+        )
+      : syntaxError(text, bad);
   const top = tree.topNode.firstChild;
   if (!top) throw parseError(text, 0, 'no expression found in input');
   const expr = new Builder(text).expr(skipComments(top), 0);
@@ -62,6 +71,13 @@ function withoutBareDots(text: string): string {
   return text.replace(TOKENS, (token, exponent: string | undefined) =>
     exponent === undefined ? token : `${token.slice(0, token.indexOf('.'))}${exponent} `,
   );
+}
+
+/** How many operators hang on each other to the left. */
+function chained(top: SyntaxNode): number {
+  let n = 0;
+  for (let node = top.firstChild; node; node = node.firstChild) if (node.name === 'BinaryExpr') n++;
+  return n;
 }
 
 function skipComments(node: SyntaxNode): SyntaxNode {

@@ -189,11 +189,12 @@ export function toColumns(row: Row, startMs: number, stepMs: number): SeriesColu
 }
 
 function withoutStale(s: SeriesColumns): SeriesColumns {
+  const { values: all, length, histograms: hs } = s;
   let stale = false;
-  for (let i = 0; i < s.length && !stale; i++) {
-    const v = s.values[i]!;
-    const h = s.histograms?.[i];
-    stale = h ? h.stale === true : Number.isNaN(v) && isStale(s.values, i);
+  for (let i = 0; i < length && !stale; i++) {
+    const h = hs?.[i];
+    if (h) stale = h.stale === true;
+    else if (Number.isNaN(all[i])) stale = isStale(all, i);
   }
   if (!stale) return s;
   const timestamps = new Float64Array(s.length);

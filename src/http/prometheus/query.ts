@@ -35,7 +35,7 @@ export interface PrometheusQueryPorts {
   /** Limits of the tenant; absent values are the engine's. */
   readonly limits?: (context: RequestContext) => Partial<QueryLimits>;
   /** Wraps each query: concurrency per tenant, or handing it to a worker. Default: run at once. */
-  readonly admit?: <T>(context: RequestContext, run: () => Promise<T>) => Promise<T>;
+  readonly admit?: <T>(context: RequestContext, run: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
   /** Told of each query when it ended, for the query log. */
   readonly onQuery?: (context: RequestContext, query: FinishedQuery) => void;
 }
@@ -351,7 +351,11 @@ function jsonPieces(pieces: Generator<string>): HttpAnswer {
   return { headers, body: stream(text, pieces) };
 }
 
+/** Between two pieces others may run: a long answer is written as it is taken, not in one go. */
 async function* stream(first: string, rest: Generator<string>): AsyncGenerator<string> {
   yield first;
-  yield* rest;
+  for (const piece of rest) {
+    await new Promise((resolve) => setImmediate(resolve));
+    yield piece;
+  }
 }
