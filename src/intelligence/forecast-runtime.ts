@@ -131,6 +131,12 @@ export class ForecastRuntime extends Runtime {
       : 'ready';
   }
 
+  protected reset(): void {
+    this.#entries.clear();
+    this.#restored.clear();
+    this.#lastFitMs = Number.NEGATIVE_INFINITY;
+  }
+
   protected async learnHistory(nowMs: number): Promise<void> {
     const { config, ports, tenant } = this;
     for (const p of (await this.ledger.list(tenant, { detector: config.name, status: 'pending', limit: 1_000 }))

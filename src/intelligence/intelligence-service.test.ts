@@ -72,6 +72,25 @@ describe('anomaly', () => {
     expect(service.list(A)[0]!.status.unarmedWhy).toMatch(/not enough history/);
   });
 
+  it('finds history that is filled in after the start, by itself and when told', async () => {
+    for (const told of [false, true]) {
+      const w = new IntelligenceWorld(START);
+      let filled = false;
+      w.add('a', 'load', { host: 'x' }, (t) => (filled ? wave(t) : Number.NaN));
+      await using service = new IntelligenceService(w.ports());
+      await begin(service, A, detectors(load));
+      await w.clock.advance(30_000);
+      await settle(60);
+      expect(service.list(A)[0]!.backtest).toMatchObject({ passed: false, why: 'the expression gave no series' });
+      filled = true;
+      if (told) await service.relearn(A);
+      else await w.clock.advance(30 * MINUTE);
+      await settle(60);
+      await w.clock.advance(10 * MINUTE);
+      expect(service.list(A)[0]!.status).toMatchObject({ armed: true, series: { ready: 1 } });
+    }
+  });
+
   it('keeps silent series as unknown and failing queries as a state', async () => {
     const w = new IntelligenceWorld(START);
     w.add('a', 'load', { host: 'x' }, (t) => (t > START + HOUR ? Number.NaN : wave(t)));

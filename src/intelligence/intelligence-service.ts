@@ -28,12 +28,16 @@ const SAVE_STATE_MS = 600_000;
 /** A detector that could not be tested, or did not pass, is tried again after this; a passed one much later. */
 const RETEST_MS = 6 * 3_600_000;
 const RETEST_PASSED_MS = 7 * 86_400_000;
+/** Where history was missing it may be on its way: looked for again after this, twice as long each time. */
+const RELEARN_MS = 120_000;
 const SWEEP_MS = 3_600_000;
 
 interface Slot {
   readonly runtime: Runtime;
   readonly timers: Set<Timer>;
   running: boolean;
+  /** How long to wait before history is looked for again. */
+  patienceMs: number;
   stopped: boolean;
   ready: boolean;
 }
@@ -97,11 +101,26 @@ export class IntelligenceService {
     }
     for (const runtime of next) {
       if (slots.has(runtime.config.name)) continue;
-      const slot: Slot = { runtime, timers: new Set(), running: false, stopped: false, ready: false };
+      const slot: Slot = {
+        runtime,
+        timers: new Set(),
+        running: false,
+        patienceMs: RELEARN_MS,
+        stopped: false,
+        ready: false,
+      };
       slots.set(runtime.config.name, slot);
       this.#queueStart(slot);
     }
     if (slots.size === 0) this.#tenants.delete(tenant);
+  }
+
+  /** Reads history anew and tests again: after samples of the past were filled in. */
+  async relearn(tenant: TenantId): Promise<void> {
+    for (const slot of this.#tenants.get(tenant)?.values() ?? []) {
+      await this.#relearn(slot);
+      if (!slot.stopped && slot.ready) await this.backtest(tenant, slot.runtime.config.name);
+    }
   }
 
   /** Stops everything of a tenant; what is stored goes with the tenant's documents. */
@@ -360,9 +379,11 @@ export class IntelligenceService {
   #testLater(slot: Slot): void {
     const { runtime } = slot;
     const known = runtime.backtest;
-    const dueMs = known ? known.atMs + (known.passed ? RETEST_PASSED_MS : RETEST_MS) - this.#ports.clock.now() : 1;
+    const blind = known !== undefined && !known.passed && known.report.points === 0;
+    const waitMs = known?.passed ? RETEST_PASSED_MS : blind ? Math.min(RETEST_MS, slot.patienceMs) : RETEST_MS;
+    const dueMs = known ? known.atMs + waitMs - this.#ports.clock.now() : 1;
     this.#after(slot, Math.max(1, dueMs), () => {
-      void this.backtest(runtime.tenant, runtime.config.name).then(
+      void this.#test(slot, blind).then(
         () => this.#testLater(slot),
         (error) => {
           this.#ports.logger.warn('back-test failed; it is tried again', {
@@ -374,6 +395,26 @@ export class IntelligenceService {
         },
       );
     });
+  }
+
+  async #test(slot: Slot, blind: boolean): Promise<void> {
+    const { runtime } = slot;
+    if (blind) {
+      slot.patienceMs *= 2;
+      if (runtime.status(this.#ports.clock.now()).series.ready === 0) await this.#relearn(slot);
+    }
+    await this.backtest(runtime.tenant, runtime.config.name);
+  }
+
+  /** Evaluations pause meanwhile. */
+  async #relearn(slot: Slot): Promise<void> {
+    if (slot.running || !slot.ready || slot.stopped) return;
+    slot.running = true;
+    try {
+      await slot.runtime.relearn(this.#lastSlotMs(slot.runtime));
+    } finally {
+      slot.running = false;
+    }
   }
 
   #after(slot: Slot, delayMs: number, work: () => void): void {

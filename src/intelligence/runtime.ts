@@ -61,8 +61,8 @@ export abstract class Runtime {
     this.fingerprint = createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 16);
   }
 
-  /** Takes up kept state and reads history up to `nowMs`. */
-  protected abstract learnHistory(nowMs: number): Promise<void>;
+  /** Takes up kept state, unless told otherwise, and reads history up to `nowMs`. */
+  protected abstract learnHistory(nowMs: number, useKept: boolean): Promise<void>;
   /** One evaluation; answers the samples to write. */
   protected abstract evaluate(atMs: number): Promise<Sample[]>;
   protected abstract seriesCounts(nowMs: number): Readonly<Record<SeriesState, number>>;
@@ -73,6 +73,15 @@ export abstract class Runtime {
   /** Budget changed by feedback. */
   abstract applyFactor(): void;
 
+  /** Drops what was learned. */
+  protected abstract reset(): void;
+
+  /** Learns from history alone, whatever was learned or kept before. */
+  async relearn(nowMs: number): Promise<void> {
+    this.reset();
+    await this.learnHistory(nowMs, false);
+  }
+
   async prepare(nowMs: number): Promise<void> {
     this.phase = 'reading_history';
     try {
@@ -81,7 +90,7 @@ export abstract class Runtime {
         this.record = new DetectorRecord(stored.record);
         if (stored.backtest?.fingerprint === this.fingerprint) this.backtest = stored.backtest;
       }
-      await this.learnHistory(nowMs);
+      await this.learnHistory(nowMs, true);
       this.phase = 'running';
       this.error = '';
     } catch (error) {

@@ -54,10 +54,14 @@ export class StreamRuntime extends Runtime {
     return this.#judge.counts(nowMs);
   }
 
-  protected async learnHistory(nowMs: number): Promise<void> {
+  protected reset(): void {
+    this.#judge = createJudge(this.config);
+  }
+
+  protected async learnHistory(nowMs: number, useKept: boolean): Promise<void> {
     const { config, ports, tenant } = this;
     try {
-      for (let shard = 0; ; shard++) {
+      for (let shard = 0; useKept; shard++) {
         const kept = await ports.states.load(tenant, `${config.name}.${shard}`);
         if (!kept) break;
         this.#judge.restore(kept);
