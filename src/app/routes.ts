@@ -79,6 +79,7 @@ import type { Overview } from './overview.ts';
 import type { Queries } from './queries.ts';
 import { rehearsalPorts } from './rehearsal.ts';
 import type { Routing } from './routing.ts';
+import { takeSnapshot } from './snapshot.ts';
 import type { Telemetry } from './telemetry.ts';
 import type { ConfigChange, TenantConfigs } from './tenant-config.ts';
 import { exportTenant } from './tenant-export.ts';
@@ -230,7 +231,16 @@ export function routeTable(p: RouteParts): {
       parseTime: (text, name) => timeParam(new URLSearchParams({ [name]: text }), name),
       snapshot: async () => {
         const name = `${new Date(p.clock.now()).toISOString().replace(/[:.]/g, '')}-${p.newId().slice(0, 8)}`;
-        await p.store.snapshot(path.join(p.folder.store('snapshots'), name));
+        await takeSnapshot(
+          {
+            dataFolder: p.folder.path,
+            store: p.store,
+            documents: p.documents,
+            documentsEmbedded: options.database_url === undefined,
+            metricsEmbedded: p.embedded !== undefined,
+          },
+          name,
+        );
         return name;
       },
       ...(p.embedded ? { cleanTombstones: (tenant: TenantId) => p.embedded!.cleanTombstones(tenant) } : {}),

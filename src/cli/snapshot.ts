@@ -1,8 +1,9 @@
-/** `vigie snapshot`: a consistent copy of all metrics, asked of the running server or made of a data folder that is not in use. */
+/** `vigie snapshot`: everything as one set, asked of the running server or copied of a data folder that is not in use. */
+import { existsSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { VigieError } from '../lib/errors.ts';
-import { createLogger } from '../lib/logger.ts';
 import { type ServerFlags, VigieClient, withServerFlags } from './client.ts';
 import type { CommandContext } from './context.ts';
 
@@ -13,12 +14,12 @@ interface SnapshotFlags extends ServerFlags {
 
 export function addSnapshot(program: Command, context: CommandContext): void {
   withServerFlags(program.command('snapshot'))
-    .description('make a consistent copy of all metrics; prints where it is')
+    .description('copy metrics, documents and alerting state as one set; prints where it is')
     .option('--data-dir <dir>', 'copy a data folder that no Vigie runs on, instead of asking a server')
     .option('--output <dir>', 'new folder to write to; only with --data-dir (a server writes below its data folder)')
     .addHelpText(
       'after',
-      '\nA snapshot is a metrics folder of its own: to restore, stop Vigie and put it in place of <data-dir>/metrics.',
+      '\nA snapshot is a data folder of its own: start with --data-dir on it, or on a copy of it, to restore.',
     )
     .action(async (flags: SnapshotFlags) => {
       if (flags.dataDir === undefined) {
@@ -32,10 +33,19 @@ export function addSnapshot(program: Command, context: CommandContext): void {
         return;
       }
       if (flags.output === undefined) throw new VigieError('bad_data', '--data-dir needs --output');
-      const { openOfflineMetrics } = await import('../app/offline-metrics.ts');
-      await using opened = await openOfflineMetrics(flags.dataDir, createLogger('warn'));
       const output = path.resolve(flags.output);
-      await opened.store.snapshot(output);
+      if (existsSync(output)) throw new VigieError('bad_data', `${output} exists already; name a new folder`);
+      const { openDataFolder } = await import('../app/data-folder.ts');
+      // the lock keeps a server from writing while the files are copied
+      const folder = openDataFolder(flags.dataDir, process.pid);
+      try {
+        await cp(folder.path, output, {
+          recursive: true,
+          filter: (source) => !/(^|\/)(LOCK[^/]*|snapshots)$/.test(path.relative(folder.path, source)),
+        });
+      } finally {
+        folder.release();
+      }
       context.stdout.write(`${output}\n`);
     });
 }
