@@ -295,8 +295,9 @@ export class EmbeddedMetricsStore implements MetricsStore {
 
   async deleteSeries(tenant: TenantId, matchers: readonly Matcher[], range: TimeRange): Promise<void> {
     const t = this.#tenant(tenant);
-    const newest = Math.max(t.head.maxTimeMs, ...t.blocks.map((b) => b.footer.endMs));
-    // samples that come later are new ones and must not be hidden
+    // samples that come later are new ones and must not be hidden; a block may end in the future
+    const inBlocks = Math.min(this.#o.clock.now(), Math.max(...t.blocks.map((b) => b.footer.endMs - 1)));
+    const newest = Math.max(t.head.maxTimeMs, inBlocks);
     const cut = { startMs: range.startMs, endMs: Math.min(range.endMs, newest) };
     for (const s of await this.reader(tenant).select(matchers, cut)) {
       const list = t.deleted.get(s.labels.key);

@@ -27,6 +27,8 @@ export class SeriesIndex {
   readonly strings: string[] = [];
   /** Changes whenever a series came or went. */
   version = 0;
+  /** `version` of the last change among the series of a metric name. */
+  readonly #nameVersions = new Map<string, number>();
   readonly #ids = new Map<string, number>();
   readonly #names = new Map<number, Map<number, Entry>>();
   /** Label ids of series r: `#pool[#start[r] .. #start[r] + 2 * #count[r])`. */
@@ -55,6 +57,23 @@ export class SeriesIndex {
     return ref < this.size && this.#count[ref] !== 0;
   }
 
+  /** Changes whenever a series of this metric name came or went. */
+  nameVersion(name: string): number {
+    return this.#nameVersions.get(name) ?? 0;
+  }
+
+  #changed(labels: Labels): void {
+    this.version++;
+    const name = labels.metricName;
+    // names that are gone would pile up; all at once the answer may only be "changed"
+    if (this.#nameVersions.size >= NAME_VERSIONS_MAX) {
+      for (const known of this.#names.get(this.#ids.get('__name__') ?? -1)?.keys() ?? [])
+        this.#nameVersions.set(this.strings[known]!, this.version);
+      if (this.#nameVersions.size >= 2 * NAME_VERSIONS_MAX) this.#nameVersions.clear();
+    }
+    this.#nameVersions.set(name, this.version);
+  }
+
   /** The ref of the label set, or NO_SERIES. */
   find(labels: Labels): number {
     const flat = labels.flat;
@@ -74,7 +93,7 @@ export class SeriesIndex {
 
   /** Adds a label set that `find` did not find; it must not be empty. */
   add(labels: Labels): number {
-    this.version++;
+    this.#changed(labels);
     const flat = labels.flat;
     const ref = this.#free.pop() ?? this.size++;
     if (ref >= this.#start.length) this.#growSeries();
@@ -109,7 +128,7 @@ export class SeriesIndex {
   /** Forgets series; their refs will name others later. */
   remove(refs: readonly number[]): void {
     if (refs.length === 0) return;
-    this.version++;
+    for (const ref of refs) this.#changed(this.labels(ref));
     const gone = new Set(refs);
     const touched = new Map<number, Set<number>>();
     for (const ref of refs) {

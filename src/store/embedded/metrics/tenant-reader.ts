@@ -57,15 +57,21 @@ export class TenantReader implements MetricsReader {
     blocks: Tenant['blocks'],
   ): Promise<readonly SeriesColumns[]> {
     const loaded = new Map<string, LoadedSeries[]>();
-    await this.#eachBlock(blocks, hints, async (block) => {
-      for (const s of await block.select(matchers, startMs, endMs, (m) => this.#corrupt(m, hints))) {
-        const list = loaded.get(s.labels.key);
-        if (list) list.push(s);
-        else loaded.set(s.labels.key, [s]);
-      }
-      const seriesMax = hints.seriesMax ?? Number.POSITIVE_INFINITY;
-      if (loaded.size > seriesMax) throw tooManySeries(seriesMax);
-    });
+    const seen = new Set(blocks);
+    for (let fresh = blocks; fresh.length > 0; ) {
+      await this.#eachBlock(fresh, hints, async (block) => {
+        for (const s of await block.select(matchers, startMs, endMs, (m) => this.#corrupt(m, hints))) {
+          const list = loaded.get(s.labels.key);
+          if (list) list.push(s);
+          else loaded.set(s.labels.key, [s]);
+        }
+        const seriesMax = hints.seriesMax ?? Number.POSITIVE_INFINITY;
+        if (loaded.size > seriesMax) throw tooManySeries(seriesMax);
+      });
+      // a window that was cut meanwhile has left memory for a block: what it held is read there, equal times count once
+      fresh = this.#tenant.blocks.filter((b) => !seen.has(b) && b.footer.startMs <= endMs && b.footer.endMs > startMs);
+      for (const b of fresh) seen.add(b);
+    }
     return this.#collect(matchers, startMs, endMs, hints, loaded);
   }
 
@@ -150,9 +156,12 @@ export class TenantReader implements MetricsReader {
     const { endMs } = range;
     const blocks = tenant.blocks.filter((b) => b.footer.startMs <= endMs && b.footer.endMs > startMs);
     const found = new Map<string, Labels>();
-    for (const matchers of matcherSets.length === 0 ? [[]] : matcherSets) {
+    const sets = matcherSets.length === 0 ? [[]] : matcherSets;
+    // memory first and at once: what leaves it for a block during the reading below is counted already
+    for (const matchers of sets)
       for (const ref of head.index.select(matchers))
         if (head.hasData(ref, startMs, endMs)) found.set(head.index.labels(ref).key, head.index.labels(ref));
+    for (const matchers of sets) {
       await this.#eachBlock(blocks, {}, async (block) => {
         for (const l of await block.labels(matchers, startMs, endMs)) found.set(l.key, l);
       });
