@@ -22,6 +22,13 @@ export const CONTACTS: CollectionSpec = { name: 'contacts' };
 export const LEARNED: CollectionSpec = { name: 'incident_learned' };
 export const MAINTENANCE: CollectionSpec = { name: 'maintenance_windows', indexed: ['endsAtMs'] };
 
+export const HAND_OVERS: CollectionSpec = { name: 'hand_overs' };
+/** Who was told last that they are on call. */
+export interface HandOver {
+  readonly user: string;
+  readonly sinceMs: number;
+}
+
 export interface TenantPicture {
   /** Tier of the tenant; '' when not known. */
   readonly tier: string;

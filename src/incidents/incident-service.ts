@@ -7,9 +7,9 @@ import { messageOf } from '../lib/errors.ts';
 import type { Counter, Family, Histogram } from '../lib/self-metrics.ts';
 import type { TenantId } from '../model/tenant.ts';
 import type { ListOptions } from '../store/documents.ts';
-import { INCIDENTS, type IncidentPorts, type IncidentSettings } from './collections.ts';
+import { INCIDENTS, type IncidentPorts, type IncidentSettings, SCHEDULES } from './collections.ts';
 import { CORRELATION_DEFAULTS } from './correlate.ts';
-import type { Incident, Signal, TimelineEntry } from './incident.ts';
+import type { Incident, Signal, SignalStatus, TimelineEntry } from './incident.ts';
 import type { IncidentEvent } from './life-cycle.ts';
 import { postMortem } from './post-mortem.ts';
 import { type IncidentStatistics, statisticsOf, timeToResolveMs } from './statistics.ts';
@@ -79,7 +79,9 @@ export class IncidentService {
     this.#lastSteadyMs = this.#ports.clock.monotonicMs();
     for (const tenant of await this.#ports.documents.tenants()) {
       const live = await this.#ports.documents.collection<Incident>(tenant, INCIDENTS).count({ live: 1 });
-      if (live > 0) await this.tenant(tenant);
+      // schedules hand over whether or not anything is open
+      const schedules = live > 0 ? 0 : await this.#ports.documents.collection(tenant, SCHEDULES).count();
+      if (live > 0 || schedules > 0) await this.tenant(tenant);
     }
     this.#arm();
   }
@@ -168,6 +170,11 @@ export class IncidentService {
 
   async note(tenant: TenantId, id: string, entry: Omit<TimelineEntry, 'atMs'>): Promise<Incident> {
     return (await this.tenant(tenant)).note(id, entry);
+  }
+
+  /** The state of one alert, for playbooks that verify on the same signal. */
+  async signalState(tenant: TenantId, fingerprint: string): Promise<SignalStatus> {
+    return (await this.tenant(tenant)).signalState(fingerprint);
   }
 
   async postMortem(tenant: TenantId, id: string): Promise<string> {

@@ -95,7 +95,10 @@ export class Teller {
       action,
       url: `${externalURL}/vigie/v1/act?token=${signLink(linkKey, { tenant: this.#tenant, incident: incident.id, action, addressee, expiresAtMs })}`,
     });
-    const view = { action: 'view', url: `${externalURL}/incidents?id=${encodeURIComponent(incident.id)}` };
+    const view = {
+      action: 'view',
+      url: `${externalURL}/incidents?tenant=${encodeURIComponent(this.#tenant)}&id=${encodeURIComponent(incident.id)}`,
+    };
     const message = composeMessage({
       tenant: this.#tenant,
       incident,

@@ -6,17 +6,28 @@ import { messageOf, VigieError } from '../lib/errors.ts';
 import { Labels } from '../model/labels.ts';
 import { PLATFORM_TENANT, type TenantId } from '../model/tenant.ts';
 import { CoOccurrence, type CoOccurrenceState } from './co-occurrence.ts';
-import { type IncidentPorts, type IncidentSettings, LEARNED, OUTBOX, type TenantPicture } from './collections.ts';
+import {
+  HAND_OVERS,
+  type HandOver,
+  type IncidentPorts,
+  type IncidentSettings,
+  LEARNED,
+  OUTBOX,
+  type TenantPicture,
+} from './collections.ts';
 import { isNoIncident } from './component.ts';
+import { reachesOf } from './contacts.ts';
 import { type CorrelationDecision, correlate, inheritSummary } from './correlate.ts';
 import { isHigher } from './criticality.ts';
 import { advance, ESCALATION } from './escalation.ts';
 import { isFlapping, resolveAfterMs } from './flap.ts';
+import { handOverMessage } from './hand-over.ts';
 import {
   allRecovered,
   type Incident,
   type IncidentAlert,
   type Signal,
+  type SignalStatus,
   TIMER_KINDS,
   type TimelineEntry,
   type TimerKind,
@@ -34,6 +45,7 @@ import { OnCallDirectory } from './on-call-directory.ts';
 import { Outbox } from './outbox.ts';
 import { choosePolicy, type Policy } from './policy.ts';
 import { rankCauses } from './root-cause.ts';
+import { onCallAt } from './schedule.ts';
 import { ServiceGraph } from './service-graph.ts';
 import { Teller } from './tell.ts';
 import { touched, transition } from './transition.ts';
@@ -76,6 +88,8 @@ export class TenantIncidents {
   #picture: TenantPicture = { tier: '', population: [] };
   #factsAtMs = Number.NEGATIVE_INFINITY;
   readonly #enrichWaiting = new Set<string>();
+  /** Schedule -> who is on call, as last told. */
+  readonly #onCall = new Map<string, string>();
   #closed = false;
 
   constructor(options: TenantIncidentsOptions) {
@@ -124,6 +138,13 @@ export class TenantIncidents {
   /** From memory, or an old one from the documents. Throws `not_found`. */
   get(id: string): Promise<Incident> {
     return this.#store.find(id);
+  }
+
+  /** The state of one alert as incidents know it; `unknown` when it belongs to none. */
+  signalState(fingerprint: string): SignalStatus {
+    const owner = this.#store.owner(fingerprint);
+    const incident = owner === undefined ? undefined : this.#store.held(owner);
+    return incident?.alerts.find((a) => a.fingerprint === fingerprint)?.state ?? 'unknown';
   }
 
   /** Messages not yet delivered. */
@@ -382,6 +403,61 @@ export class TenantIncidents {
     }).then(() => this.get(id));
   }
 
+  /** Tells receivers something a person wrote about an incident. */
+  announce(
+    id: string,
+    receivers: readonly string[],
+    words: { readonly key: string; readonly title: string; readonly text: string; readonly actor: string },
+  ): Promise<void> {
+    return this.#change(async (draft) => {
+      const incident = await this.#store.find(id);
+      const nowMs = this.#o.ports.clock.now();
+      receivers.forEach((receiver, n) => {
+        const to = { receiver, contact: '', afterMs: 0 };
+        const entry = this.#teller.entry(incident, to, 'stakeholders', `${words.key}/${n}`, '', nowMs);
+        const { title, text } = words;
+        const annotations = { ...entry.message.annotations, summary: title, description: text };
+        // what stakeholders read holds no link that acts
+        draft.outgoing.push({ ...entry, message: { ...entry.message, title, text, annotations, links: [] } });
+      });
+      const text = `${words.title}: ${words.text}`;
+      this.#keep(withEntry(incident, { atMs: nowMs, kind: 'stakeholders', text, actor: words.actor }), draft);
+    });
+  }
+
+  /** Tells whoever came on call since the last look; remembered, so that a restart tells nobody twice. */
+  async #noticeHandOvers(): Promise<void> {
+    const { documents, clock, externalURL } = this.#o.ports;
+    const nowMs = clock.now();
+    const kept = documents.collection<HandOver>(this.tenant, HAND_OVERS);
+    for (const schedule of this.directory.schedules()) {
+      const { user } = onCallAt(schedule, nowMs);
+      const before = this.#onCall.get(schedule.name) ?? (await kept.get(schedule.name))?.body.user;
+      if (before === user) {
+        this.#onCall.set(schedule.name, user);
+        continue;
+      }
+      const contact = this.directory.contact(user);
+      const to = before !== undefined && contact ? reachesOf(contact, 'P4', nowMs)[0] : undefined;
+      if (to)
+        await this.#change(async (draft) => {
+          const message = handOverMessage({
+            tenant: this.tenant,
+            schedule: schedule.name,
+            user,
+            before: before ?? '',
+            sinceMs: nowMs,
+            live: this.#store.live(),
+            to: { ...to, contact: user },
+            externalURL,
+          });
+          draft.outgoing.push({ message, dueAtMs: nowMs, attempts: 0, generation: 0 });
+        });
+      await kept.put(schedule.name, { user, sinceMs: nowMs });
+      this.#onCall.set(schedule.name, user);
+    }
+  }
+
   /** Moves all alerts of `id` into `into`. */
   merge(id: string, into: string, actor: string): Promise<Incident> {
     return this.#change(async (draft) => {
@@ -455,7 +531,10 @@ export class TenantIncidents {
         if (!due) break;
         await this.#take(due.incident, due.kind, nowMs, draft);
       }
-    }).then(() => this.#store.forget(this.#o.ports.clock.now() - this.#o.settings.correlation.reopenWindowMs));
+    }).then(async () => {
+      await this.#noticeHandOvers();
+      this.#store.forget(this.#o.ports.clock.now() - this.#o.settings.correlation.reopenWindowMs);
+    });
   }
 
   #firstDue(nowMs: number, draft: Draft): { incident: Incident; kind: TimerKind } | undefined {
@@ -538,6 +617,7 @@ export class TenantIncidents {
 
   #said(entry: OutboxEntry): void {
     const m = entry.message;
+    if (m.incident === '') return;
     const to = m.contact || m.receiver || m.email;
     const text = `told ${to}${m.contact ? ` by ${m.receiver ?? 'mail'}` : ''} (${m.level || m.kind})`;
     this.#later(m.incident, (i, nowMs) => withEntry(i, { atMs: nowMs, kind: 'notification', text, actor: 'vigie' }));
@@ -545,6 +625,10 @@ export class TenantIncidents {
 
   #givenUp(entry: OutboxEntry, error: string): void {
     const m = entry.message;
+    if (m.incident === '') {
+      this.#o.ports.logger.warn('a hand-over notice was not delivered', { tenant: this.tenant, error });
+      return;
+    }
     const text = `could not tell ${m.contact || m.receiver || m.email}: ${error}`;
     this.#later(m.incident, (i, nowMs, draft) => {
       let next = withEntry(i, { atMs: nowMs, kind: 'notification', text, actor: 'vigie' });
