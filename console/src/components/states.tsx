@@ -93,7 +93,11 @@ export function Page({
       <title>{`${title} · Vigie`}</title>
       <div style={{ display: 'flex', gap: 12, alignItems: 'center', flexWrap: 'wrap', marginBottom: 12 }}>
         <h1 style={{ fontSize: 20, margin: 0, flex: 1, minWidth: 140 }}>{title}</h1>
-        {actions}
+        {actions && (
+          <span className="no-print" style={{ display: 'contents' }}>
+            {actions}
+          </span>
+        )}
       </div>
       {children}
     </>

@@ -22,7 +22,10 @@ export function metricName(metric: Metric): string {
 /** `{{label}}` templates of legends; an unknown label becomes nothing. */
 export function legendName(template: string | undefined, metric: Metric): string {
   if (!template || template === '__auto') return metricName(metric);
-  return template.replace(/\{\{\s*([^}]+?)\s*\}\}/g, (_, label: string) => metric[label] ?? '');
+  // a legend of labels that this series does not have would be an empty name
+  return (
+    template.replace(/\{\{\s*([^}]+?)\s*\}\}/g, (_, label: string) => metric[label] ?? '').trim() || metricName(metric)
+  );
 }
 
 /** Puts series on the regular grid start, start+step ... end (seconds): a missing step stays null, so gaps show. */

@@ -3,11 +3,17 @@
  * foreignObject, canvases become images of themselves, and the SVG is drawn. Nothing leaves the browser.
  */
 export const PICTURE_PIXELS_MAX = 16_000;
+const CAPTION_PX = 30;
 
-export async function pictureOf(element: HTMLElement, background: string, padding = 12): Promise<Blob> {
+export async function pictureOf(
+  element: HTMLElement,
+  background: string,
+  caption: string,
+  padding = 12,
+): Promise<Blob> {
   const box = element.getBoundingClientRect();
   const width = Math.ceil(box.width) + 2 * padding;
-  const height = Math.ceil(element.scrollHeight) + 2 * padding;
+  const height = Math.ceil(element.scrollHeight) + 2 * padding + CAPTION_PX;
   // a browser draws no more than this along a side: a very long dashboard gets fewer pixels a point
   const scale = Math.min(devicePixelRatio < 2 ? 2 : devicePixelRatio, PICTURE_PIXELS_MAX / Math.max(width, height));
   const clone = element.cloneNode(true) as HTMLElement;
@@ -38,7 +44,10 @@ export async function pictureOf(element: HTMLElement, background: string, paddin
   foreign.setAttribute('height', '100%');
   const body = document.createElementNS('http://www.w3.org/1999/xhtml', 'body') as HTMLElement;
   body.style.cssText = `margin:0;padding:${padding}px;background:${background};box-sizing:border-box;height:${height}px`;
-  body.append(clone);
+  const head = document.createElement('div');
+  head.textContent = caption;
+  head.style.cssText = `height:${CAPTION_PX}px;font-weight:600;overflow:hidden`;
+  body.append(head, clone);
   foreign.append(style, body);
   svg.append(foreign);
 

@@ -13,6 +13,7 @@ import { download } from '../../lib/csv.ts';
 import { reportOn } from '../../lib/dashboard/import-report.ts';
 import { interpolate, type Values } from '../../lib/dashboard/interpolate.ts';
 import { type Dashboard, layOut, type Panel } from '../../lib/dashboard/model.ts';
+import { absoluteRange } from '../../lib/time-range.ts';
 import { useText } from '../../lib/use-text.ts';
 import { useView } from '../../lib/view.ts';
 import { PanelGrid } from './panel-grid.tsx';
@@ -62,8 +63,8 @@ function Board({
   readonly dashboard: Dashboard;
   readonly folder: string;
 }) {
-  const { t } = useText();
-  const { tenant, search, set } = useView();
+  const { t, date } = useText();
+  const { tenant, range, timeZone, search, set } = useView();
   const session = useSession();
   const queries = useQueryClient();
   const { toggle } = useFullscreenElement();
@@ -107,7 +108,16 @@ function Board({
     },
   });
   const grid = useRef<HTMLDivElement>(null);
-  const away = useTakeaway(uid, grid);
+  const span = absoluteRange(range, Date.now(), timeZone === 'UTC');
+  const choice = session?.tenants?.find((c) => c.id === tenant);
+  const about = [
+    choice?.name ?? tenant,
+    choice?.synthetic ? t('demo.synthetic') : '',
+    `${date(span.startMs)} – ${date(span.endMs)}`,
+  ];
+  const caption = about.filter(Boolean).join(' · ');
+  const title = interpolate(dashboard.title, values, 'text');
+  const away = useTakeaway(uid, `${title} · ${caption}`, grid);
   const failed = (e: unknown): void =>
     void notifications.show({ color: 'red', message: e instanceof Error ? e.message : String(e) });
   const snapshot = useMutation({
@@ -115,7 +125,7 @@ function Board({
       const panels = Object.entries(await away.collect()).map(([key, data]) => [key, keepOf(data)]);
       const data: SnapshotData = { panels: Object.fromEntries(panels), values, closed: [...closed] };
       return saveSnapshot(tenant, {
-        title: interpolate(dashboard.title, values, 'text'),
+        title,
         dashboard: dashboard as never,
         data: data as never,
       });
@@ -138,7 +148,7 @@ function Board({
 
   return (
     <Page
-      title={interpolate(dashboard.title, values, 'text')}
+      title={title}
       actions={
         <>
           {editable && (
@@ -183,6 +193,9 @@ function Board({
         </>
       }
     >
+      <p className="print-only" style={{ margin: '0 0 8px' }}>
+        {caption}
+      </p>
       {report.length > 0 && (
         <Alert color="yellow" variant="outline" mb="sm" title={t('dashboard.report')}>
           <ul style={{ margin: 0, paddingLeft: 18, color: 'var(--v-text)' }}>

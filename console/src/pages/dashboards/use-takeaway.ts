@@ -12,7 +12,8 @@ const POLL_MS = 100;
 const DRAW_MS = 400;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-export function useTakeaway(name: string, grid: RefObject<HTMLDivElement | null>) {
+/** `caption`: what the picture says above the panels. */
+export function useTakeaway(name: string, caption: string, grid: RefObject<HTMLDivElement | null>) {
   const queries = useQueryClient();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const [everything, setEverything] = useState(false);
@@ -33,7 +34,7 @@ export function useTakeaway(name: string, grid: RefObject<HTMLDivElement | null>
     try {
       if (!grid.current) return;
       const background = getComputedStyle(document.documentElement).getPropertyValue('--v-bg');
-      download(`${name}.png`, 'image/png', await pictureOf(grid.current, background));
+      download(`${name}.png`, 'image/png', await pictureOf(grid.current, background, caption));
     } finally {
       setEverything(false);
     }
