@@ -105,7 +105,7 @@ describe('Prometheus', () => {
         .filter((l) => l.startsWith('api_requests_total')),
     ).toHaveLength(22);
 
-    const snapshot = ['snapshot', '--data-dir', at('a'), '--output', at('copy', 'metrics')];
+    const snapshot = ['snapshot', '--data-dir', at('a'), '--output', at('copy')];
     expect(await run(snapshot)).toBe(0);
     expect(await run(snapshot)).toBe(1);
     await using copy = await openOfflineMetrics(at('copy'), silentLogger);
