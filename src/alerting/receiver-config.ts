@@ -2,7 +2,7 @@
 
 import type { ConfigPorts } from './config-ports.ts';
 import { ConfigNode } from './config-reader.ts';
-import type { Channel, ChannelConfig, Field, HttpConfig } from './notify/channel.ts';
+import type { Channel, ChannelConfig, Field, HttpConfig, TlsConfig } from './notify/channel.ts';
 import { CHANNELS } from './notify/channels.ts';
 import { email } from './notify/email.ts';
 import type { Templates } from './notify/template-data.ts';
@@ -36,9 +36,15 @@ const GLOBAL_FIELDS: Readonly<Record<string, Field>> = {
   smtp_hello: { kind: 'string', default: 'localhost' },
   smtp_auth_username: { kind: 'string' },
   smtp_auth_password: { kind: 'secret' },
+  smtp_auth_secret: { kind: 'secret' },
   smtp_require_tls: { kind: 'bool', default: true },
+  smtp_tls_config: { kind: 'tls' },
+  smtp_force_implicit_tls: { kind: 'bool' },
   slack_api_url: { kind: 'secretUrl' },
+  slack_app_token: { kind: 'secret' },
+  slack_app_url: { kind: 'url', default: 'https://slack.com/api/chat.postMessage' },
   pagerduty_url: { kind: 'url', default: 'https://events.pagerduty.com/v2/enqueue' },
+  telegram_bot_token: { kind: 'secret' },
   telegram_api_url: { kind: 'url', default: 'https://api.telegram.org' },
   opsgenie_api_url: { kind: 'url', default: 'https://api.opsgenie.com/' },
   opsgenie_api_key: { kind: 'secret' },
@@ -111,7 +117,12 @@ function readIntegration(n: ConfigNode, channel: Channel, index: number, scope: 
   const http = n.get('http_config').present
     ? readHttp(n.get('http_config'), scope.ports)
     : (scope.global['http_config'] as HttpConfig);
-  channel.check?.(config, (field, message) => n.get(field).fail(message), http);
+  channel.check?.(
+    config,
+    (field, message) => n.get(field).fail(message),
+    http,
+    (field) => n.get(field).present || n.get(`${field}_file`).present,
+  );
   for (const [name, field] of Object.entries(channel.fields))
     checkTemplates(n.get(name), config[name], field, scope.templates);
   return {
@@ -134,16 +145,19 @@ function checkTemplates(n: ConfigNode, value: unknown, field: Field, templates: 
 }
 
 const isSecret = (f: Field): boolean => ['secret', 'secretUrl', 'secretTemplateUrl'].includes(f.kind);
+const hasFile = (f: Field): boolean => isSecret(f) || f.fileTwin === true;
 const secretFiles = (fields: Readonly<Record<string, Field>>): string[] =>
   Object.entries(fields)
-    .filter(([, f]) => isSecret(f))
+    .filter(([, f]) => hasFile(f))
     .map(([name]) => `${name}_file`);
 
 function readField(n: ConfigNode, name: string, field: Field, ports: Pick<ConfigPorts, 'readFiles'>): unknown {
   const own = n.get(name);
-  if (isSecret(field) && n.get(`${name}_file`).present) {
+  if (hasFile(field) && n.get(`${name}_file`).present) {
     if (own.present) own.fail(`at most one of ${name} and ${name}_file must be configured`);
-    return readSecretFile(n.get(`${name}_file`), ports);
+    const text = readSecretFile(n.get(`${name}_file`), ports);
+    if (field.kind !== 'int') return text;
+    return /^-?\d+$/.test(text) ? Number(text) : n.get(`${name}_file`).fail('the file holds no whole number');
   }
   switch (field.kind) {
     case 'bool':
@@ -156,6 +170,8 @@ function readField(n: ConfigNode, name: string, field: Field, ports: Pick<Config
       return own.strings();
     case 'templateMap':
       return own.stringMap();
+    case 'tls':
+      return readTls(own, ports);
     case 'goDuration':
       return own.goDurationMs();
     case 'json': {
@@ -203,9 +219,7 @@ function readHttp(n: ConfigNode, ports: Pick<ConfigPorts, 'readFiles'>): HttpCon
     readField(node, name, { kind: 'secret' }, ports) as string | undefined;
   const basic = n.get('basic_auth').mapping(['username', 'username_file', 'password', 'password_file']);
   const auth = n.get('authorization').mapping(['type', 'credentials', 'credentials_file']);
-  const tls = n
-    .get('tls_config')
-    .mapping(['ca', 'ca_file', 'cert', 'cert_file', 'key', 'key_file', 'server_name', 'insecure_skip_verify']);
+  const tls = readTls(n.get('tls_config'), ports);
   const bearer = secret(n, 'bearer_token');
   if ([basic.present, auth.present, bearer !== undefined].filter(Boolean).length > 1)
     n.fail('at most one of basic_auth, authorization and bearer_token must be configured');
@@ -216,10 +230,6 @@ function readHttp(n: ConfigNode, ports: Pick<ConfigPorts, 'readFiles'>): HttpCon
       ', ',
     );
   }
-  const ca = secret(tls, 'ca');
-  const cert = secret(tls, 'cert');
-  const key = secret(tls, 'key');
-  const serverName = tls.get('server_name').string();
   return {
     followRedirects: n.get('follow_redirects').bool() ?? true,
     headers,
@@ -235,16 +245,23 @@ function readHttp(n: ConfigNode, ports: Pick<ConfigPorts, 'readFiles'>): HttpCon
         }
       : {}),
     ...(bearer === undefined ? {} : { authorization: { type: 'Bearer', credentials: bearer } }),
-    ...(tls.present
-      ? {
-          tls: {
-            insecureSkipVerify: tls.get('insecure_skip_verify').bool() ?? false,
-            ...(ca === undefined ? {} : { ca }),
-            ...(cert === undefined ? {} : { cert }),
-            ...(key === undefined ? {} : { key }),
-            ...(serverName === undefined ? {} : { serverName }),
-          },
-        }
-      : {}),
+    ...(tls ? { tls } : {}),
+  };
+}
+
+function readTls(n: ConfigNode, ports: Pick<ConfigPorts, 'readFiles'>): TlsConfig | undefined {
+  if (!n.present) return undefined;
+  n.mapping(['ca', 'ca_file', 'cert', 'cert_file', 'key', 'key_file', 'server_name', 'insecure_skip_verify']);
+  const pem = (name: string): object => {
+    const text = readField(n, name, { kind: 'secret' }, ports);
+    return text === undefined ? {} : { [name]: text };
+  };
+  const serverName = n.get('server_name').string();
+  return {
+    insecureSkipVerify: n.get('insecure_skip_verify').bool() ?? false,
+    ...pem('ca'),
+    ...pem('cert'),
+    ...pem('key'),
+    ...(serverName === undefined ? {} : { serverName }),
   };
 }

@@ -9,6 +9,7 @@ import type { TemplateData, Templates } from './template-data.ts';
  * template: text with Go template syntax, checked at load. secret: never shown; has a `_file` twin. url: absolute http
  * or https. secretTemplateUrl: as secretUrl, and may hold templates. json: any YAML value, scalars as they were written,
  * whose strings are templates. goDuration: as Go writes it, `1h30m`.
+ * tls: a `tls_config`, read to TlsConfig.
  */
 export type FieldKind =
   | 'string'
@@ -24,13 +25,16 @@ export type FieldKind =
   | 'goDuration'
   | 'strings'
   | 'templateMap'
-  | 'json';
+  | 'json'
+  | 'tls';
 
 export interface Field {
   readonly kind: FieldKind;
   readonly default?: unknown;
   /** The key of `global` that stands in when this is not set. */
   readonly global?: string;
+  /** May be given by a `_file` too, as secrets may. */
+  readonly fileTwin?: true;
   /** Another field that makes this one dispensable; without either the configuration is refused. */
   readonly required?: true | readonly string[];
   /** Keys accepted in this mapping, or in each mapping of this list; others are refused by name. */
@@ -40,6 +44,15 @@ export interface Field {
 }
 
 export type ChannelConfig = Readonly<Record<string, unknown>>;
+
+/** PEM texts. */
+export interface TlsConfig {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly serverName?: string;
+  readonly insecureSkipVerify: boolean;
+}
 
 export interface HttpConfig {
   readonly basicAuth?: { readonly username: string; readonly password: string };
@@ -51,13 +64,7 @@ export interface HttpConfig {
     readonly scopes: readonly string[];
     readonly endpointParams: Readonly<Record<string, string>>;
   };
-  readonly tls?: {
-    readonly ca?: string;
-    readonly cert?: string;
-    readonly key?: string;
-    readonly serverName?: string;
-    readonly insecureSkipVerify: boolean;
-  };
+  readonly tls?: TlsConfig;
   readonly headers?: Readonly<Record<string, string>>;
   readonly followRedirects: boolean;
 }
@@ -129,8 +136,16 @@ export interface Channel {
   readonly kind: string;
   readonly sendResolved: boolean;
   readonly fields: Readonly<Record<string, Field>>;
-  /** Further checks and derived defaults; `fail` names field and reason. */
-  check?(config: Record<string, unknown>, fail: (field: string, message: string) => never, http: HttpConfig): void;
+  /**
+   * Further checks and derived defaults. `fail` names field and reason; `own` tells whether the integration itself sets
+   * a field, rather than `global`.
+   */
+  check?(
+    config: Record<string, unknown>,
+    fail: (field: string, message: string) => never,
+    http: HttpConfig,
+    own: (field: string) => boolean,
+  ): void;
   send(notification: Notification): Promise<Outcome>;
 }
 

@@ -4,6 +4,11 @@ import { messageOf } from '../../lib/errors.ts';
 import { type Channel, SENT } from './channel.ts';
 import { hashKey, str, text } from './http-post.ts';
 
+interface Threading {
+  readonly enabled?: string;
+  readonly thread_by_date?: string;
+}
+
 export const email: Channel = {
   kind: 'email',
   sendResolved: false,
@@ -14,11 +19,14 @@ export const email: Channel = {
     hello: { kind: 'string', global: 'smtp_hello' },
     auth_username: { kind: 'string', global: 'smtp_auth_username' },
     auth_password: { kind: 'secret', global: 'smtp_auth_password' },
+    auth_secret: { kind: 'secret', global: 'smtp_auth_secret' },
+    tls_config: { kind: 'tls', global: 'smtp_tls_config' },
+    force_implicit_tls: { kind: 'bool', global: 'smtp_force_implicit_tls' },
     require_tls: { kind: 'bool', global: 'smtp_require_tls' },
     headers: { kind: 'templateMap' },
     html: { kind: 'html', default: '{{ template "email.default.html" . }}' },
     text: { kind: 'template', default: '' },
-    threading: { kind: 'json' },
+    threading: { kind: 'json', keys: ['enabled', 'thread_by_date'] },
   },
   check(config, fail) {
     if (!/^(\[[^\]]+\]|[^:]*):[^:]+$/.test(String(config['smarthost']))) fail('smarthost', 'address must be host:port');
@@ -34,12 +42,12 @@ export const email: Channel = {
     headers['To'] ??= String(config['to']);
     headers['From'] ??= String(config['from']);
     config['headers'] = headers;
-    const threading = config['threading'];
-    if (
-      threading !== undefined &&
-      (typeof threading !== 'object' || Object.keys(threading as object).some((k) => k !== 'enabled'))
-    )
-      fail('threading', 'only `enabled` is supported');
+    const threading = config['threading'] as Threading | undefined;
+    if (threading?.enabled !== 'true') return;
+    if (!['none', 'daily'].includes(threading.thread_by_date ?? ''))
+      fail('threading', "thread_by_date must be either 'none' or 'daily'");
+    for (const name of ['References', 'In-Reply-To'])
+      if (name in headers) fail('headers', `threading conflicts with the header ${name}`);
   },
   async send(n) {
     const headers: [string, string][] = [];
@@ -50,9 +58,11 @@ export const email: Channel = {
       if (name === 'Subject') subject = value;
       else headers.push([name, value]);
     }
-    if ((n.config['threading'] as { enabled?: unknown } | undefined)?.enabled === 'true') {
-      // one thread per group, as mail programs read it
-      const thread = `<alert-${hashKey(n.groupKey).slice(0, 32)}@vigie>`;
+    const threading = n.config['threading'] as Threading | undefined;
+    if (threading?.enabled === 'true') {
+      // one thread per group, or per group and day, as mail programs read it
+      const day = threading.thread_by_date === 'daily' ? new Date(n.nowMs).toISOString().slice(0, 10) : '';
+      const thread = `<alert-${hashKey(n.groupKey).slice(0, 16)}-${day}@alertmanager>`;
       headers.push(['References', thread], ['In-Reply-To', thread]);
     }
     const own = Object.entries(n.mailHeaders ?? {});

@@ -1,5 +1,5 @@
-/** Opsgenie: create and close alerts by alias. `update_alerts` is refused by name. */
-import { type Channel, type Outcome, SENT } from './channel.ts';
+/** Opsgenie: create and close alerts by alias; with `update_alerts`, message and description are renewed too. */
+import type { Channel, Outcome } from './channel.ts';
 import { expandDeep, hashKey, postJson, sparse, str, text, truncate } from './http-post.ts';
 
 /** Opsgenie's own limit of a message. */
@@ -21,13 +21,14 @@ export const opsgenie: Channel = {
     tags: { kind: 'template' },
     note: { kind: 'template' },
     priority: { kind: 'template' },
+    update_alerts: { kind: 'bool', default: false },
   },
   async send(n): Promise<Outcome> {
     const alias = hashKey(n.groupKey);
     const base = `${str(n.config, 'api_url').replace(/\/$/, '')}/v2/alerts`;
     const headers = { authorization: `GenieKey ${n.templates.text(str(n.config, 'api_key').trim(), n.data)}` };
-    const post = (url: string, json: unknown): Promise<Outcome> =>
-      postJson(n, { url, json, headers, retryStatus: [429] });
+    const post = (url: string, json: unknown, method: 'POST' | 'PUT' = 'POST'): Promise<Outcome> =>
+      postJson(n, { url, json, method, headers, retryStatus: [429] });
     if (n.resolved) return post(`${base}/${alias}/close?identifierType=alias`, { source: text(n, 'source') });
     const commas = (field: string): string[] => {
       const joined = text(n, field);
@@ -44,10 +45,12 @@ export const opsgenie: Channel = {
       ...n.data.commonLabels.toObject(),
       ...(expandDeep(n, n.config['details'] ?? {}) as Record<string, string>),
     };
+    const message = truncate(text(n, 'message'), MESSAGE_CHARS_MAX);
+    const description = text(n, 'description');
     const sent = await post(base, {
       alias,
-      message: truncate(text(n, 'message'), MESSAGE_CHARS_MAX),
-      ...sparse({ description: text(n, 'description') }),
+      message,
+      ...sparse({ description }),
       details,
       source: text(n, 'source'),
       ...sparse({
@@ -59,6 +62,10 @@ export const opsgenie: Channel = {
         actions: commas('actions'),
       }),
     });
-    return sent.kind === 'sent' ? SENT : sent;
+    if (sent.kind !== 'sent' || n.config['update_alerts'] !== true) return sent;
+    // an alert that exists already ignores what creates it
+    const of = `${base}/${alias}`;
+    const renamed = await post(`${of}/message?identifierType=alias`, { message }, 'PUT');
+    return renamed.kind === 'sent' ? post(`${of}/description?identifierType=alias`, { description }, 'PUT') : renamed;
   },
 };

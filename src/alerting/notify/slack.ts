@@ -1,6 +1,6 @@
 /** Slack: incoming webhooks and chat.postMessage, as an attachment. */
-import type { Channel, Notification } from './channel.ts';
-import { expandDeep, postJson, sparse, str, text, truncate } from './http-post.ts';
+import { type Channel, type Notification, type Outcome, type OutgoingResponse, SENT } from './channel.ts';
+import { ERROR_TEXT_MAX, expandDeep, parseAnswer, postJson, sparse, str, text, truncate } from './http-post.ts';
 
 /** Slack shows no more of a title. */
 const TITLE_CHARS_MAX = 1_024;
@@ -9,7 +9,10 @@ export const slack: Channel = {
   kind: 'slack',
   sendResolved: false,
   fields: {
-    api_url: { kind: 'secretUrl', global: 'slack_api_url', required: ['api_url_file'] },
+    api_url: { kind: 'secretUrl', global: 'slack_api_url' },
+    app_token: { kind: 'secret', global: 'slack_app_token' },
+    app_url: { kind: 'url', global: 'slack_app_url' },
+    timeout: { kind: 'goDuration', default: 0 },
     channel: { kind: 'template' },
     username: { kind: 'template', default: '{{ template "slack.default.username" . }}' },
     color: { kind: 'template', default: '{{ if eq .Status "firing" }}danger{{ else }}good{{ end }}' },
@@ -31,11 +34,39 @@ export const slack: Channel = {
     mrkdwn_in: { kind: 'strings' },
     actions: { kind: 'json', keys: ['type', 'text', 'url', 'style', 'name', 'value', 'confirm'] },
   },
-  async send(n) {
-    const outcome = await postJson(n, { url: str(n.config, 'api_url').trim(), json: payload(n), retryStatus: [429] });
-    return outcome;
+  check(config, fail, _http, own) {
+    if (own('api_url') && own('app_token'))
+      fail('app_token', 'at most one of api_url/api_url_file & app_token/app_token_file must be configured');
+    // what the integration says itself goes before what is said for all
+    if (own('api_url')) config['app_token'] = undefined;
+    else if (config['app_token']) config['api_url'] = undefined;
+    if (!config['api_url'] && !config['app_token']) fail('api_url', 'missing api_url in slack config');
+  },
+  send(n) {
+    const token = str(n.config, 'app_token').trim();
+    return postJson(n, {
+      url: str(n.config, token ? 'app_url' : 'api_url').trim(),
+      ...(token ? { headers: { authorization: `Bearer ${token}` } } : {}),
+      json: payload(n),
+      retryStatus: [429],
+      accept,
+    });
   },
 };
+
+/** Slack says with status 200 what went wrong: in JSON to applications, in a word to incoming webhooks. */
+function accept({ headers, body }: OutgoingResponse): Outcome {
+  const said = body.trim();
+  if (headers['content-type']?.startsWith('application/json')) {
+    const answer = parseAnswer(said);
+    if (!answer) return { kind: 'failed', retry: true, error: `no JSON came back: ${said.slice(0, ERROR_TEXT_MAX)}` };
+    if (answer['ok'] !== false) return SENT;
+    return { kind: 'failed', retry: false, error: `Slack says: ${String(answer['error']).slice(0, ERROR_TEXT_MAX)}` };
+  }
+  // other programs that take Slack's requests answer with nothing
+  if (said === '' || said.toLowerCase() === 'ok') return SENT;
+  return { kind: 'failed', retry: false, error: `Slack says: ${said.slice(0, ERROR_TEXT_MAX)}` };
+}
 
 function payload(n: Notification): Record<string, unknown> {
   const fields = (expandDeep(n, n.config['fields'] ?? []) as Record<string, unknown>[]).map((f) => ({

@@ -1,7 +1,7 @@
 /** Sends mail through nodemailer: one connection a message, STARTTLS as configured, addresses guarded. */
 import { createTransport } from 'nodemailer';
 import type { AddressGuard } from '../../lib/address-guard.ts';
-import type { MailSend } from './channel.ts';
+import type { MailSend, TlsConfig } from './channel.ts';
 
 /** A mail server that says nothing for this long is given up. */
 const SOCKET_MS_MAX = 30_000;
@@ -14,20 +14,31 @@ export function createMailSend(guard: AddressGuard | undefined): MailSend {
     const port = Number(smarthost.slice(cut + 1));
     const pinned = guard ? await guard(host) : undefined;
     const user = String(message.config['auth_username'] ?? '');
+    const secret = String(message.config['auth_secret'] ?? '');
+    const implicit = (message.config['force_implicit_tls'] as boolean | undefined) ?? port === 465;
+    const tls = message.config['tls_config'] as TlsConfig | undefined;
     const transport = createTransport({
       host: pinned?.address ?? host,
       port,
-      secure: port === 465,
-      requireTLS: port !== 465 && message.config['require_tls'] !== false,
+      secure: implicit,
+      requireTLS: !implicit && message.config['require_tls'] !== false,
       ignoreTLS: message.config['require_tls'] === false && user === '',
       name: String(message.config['hello'] ?? 'localhost'),
-      tls: { servername: host },
+      tls: {
+        servername: tls?.serverName ?? host,
+        rejectUnauthorized: !tls?.insecureSkipVerify,
+        ...(tls?.ca ? { ca: tls.ca } : {}),
+        ...(tls?.cert ? { cert: tls.cert } : {}),
+        ...(tls?.key ? { key: tls.key } : {}),
+      },
       connectionTimeout: SOCKET_MS_MAX,
       greetingTimeout: SOCKET_MS_MAX,
       socketTimeout: SOCKET_MS_MAX,
       disableFileAccess: true,
       disableUrlAccess: true,
-      ...(user ? { auth: { user, pass: String(message.config['auth_password'] ?? '') } } : {}),
+      // the secret is for CRAM-MD5 alone, the password for the other ways
+      ...(user && secret ? { auth: { user, pass: secret }, authMethod: 'CRAM-MD5' } : {}),
+      ...(user && !secret ? { auth: { user, pass: String(message.config['auth_password'] ?? '') } } : {}),
     });
     const stop = (): void => transport.close();
     message.signal.addEventListener('abort', stop, { once: true });

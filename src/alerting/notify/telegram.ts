@@ -10,8 +10,8 @@ export const telegram: Channel = {
   sendResolved: true,
   fields: {
     api_url: { kind: 'url', global: 'telegram_api_url' },
-    bot_token: { kind: 'secret', required: ['bot_token_file'] },
-    chat_id: { kind: 'int', required: true },
+    bot_token: { kind: 'secret', global: 'telegram_bot_token', required: ['bot_token_file'] },
+    chat_id: { kind: 'int', required: true, fileTwin: true },
     message_thread_id: { kind: 'int' },
     message: { kind: 'html', default: '{{ template "telegram.default.message" . }}' },
     disable_notifications: { kind: 'bool', default: false },
