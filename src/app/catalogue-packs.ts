@@ -1,13 +1,11 @@
-/** The packs of the catalogue in the process: which tenant gets which rules and dashboards. */
+/** The packs of the catalogue in the process: which tenant gets which, their dashboards and detectors. */
 import path from 'node:path';
-import { stringify } from 'yaml';
 import { type Catalogue, loadCatalogue, packNames } from '../catalogue/load.ts';
 import { tenantScope } from '../catalogue/scope.ts';
 import type { CatalogueDashboard } from '../dashboards/dashboard-store.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { TenantId } from '../model/tenant.ts';
 import type { Options } from './options.ts';
-import type { SourceFile } from './tenant-config.ts';
 
 export interface CataloguePacksInput {
   readonly options: () => Options;
@@ -19,7 +17,6 @@ export interface CataloguePacksInput {
 
 interface Rendered {
   readonly catalogue: Catalogue;
-  readonly rules: readonly SourceFile[];
   readonly dashboards: readonly CatalogueDashboard[];
   /** Path in the catalogue -> parsed file. */
   readonly detectors: ReadonlyMap<string, unknown>;
@@ -50,10 +47,6 @@ export class CataloguePacks {
     return (predictive || machine_learning) && !packs.includes('intelligence') ? [...packs, 'intelligence'] : packs;
   }
 
-  rules(tenant: TenantId): readonly SourceFile[] {
-    return this.#of(tenant, this.packs(tenant)).rules;
-  }
-
   detectors(tenant: TenantId): ReadonlyMap<string, unknown> {
     return this.#of(tenant, this.packs(tenant)).detectors;
   }
@@ -76,15 +69,6 @@ export class CataloguePacks {
       found = {
         catalogue,
         detectors: new Map(catalogue.packs.flatMap((pack) => [...pack.detectors])),
-        rules: catalogue.packs.flatMap((pack) =>
-          [...pack.rules].map(
-            ([file, rules]): SourceFile => ({
-              name: `catalogue/${path.basename(file)}`,
-              text: stringify(rules),
-              source: 'catalogue',
-            }),
-          ),
-        ),
         dashboards: catalogue.packs.flatMap((pack) =>
           [...pack.dashboards].map(([file, dashboard]): CatalogueDashboard => {
             const uid = typeof dashboard['uid'] === 'string' ? dashboard['uid'] : path.basename(file, '.json');

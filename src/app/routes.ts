@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fingerprintOf } from '../alerting/fingerprint.ts';
 import type { AlertForwarder } from '../alerting/forwarder.ts';
+import type { CatalogueService } from '../catalogue/catalogue-service.ts';
 import type { DashboardStore } from '../dashboards/dashboard-store.ts';
 import type { EventStore } from '../events/event-store.ts';
 import type { HeartbeatMonitors } from '../heartbeats/heartbeat-monitors.ts';
@@ -25,6 +26,7 @@ import type { Route } from '../http/route.ts';
 import { staticFiles } from '../http/static-files.ts';
 import { administrationRoutes } from '../http/vigie/administration.ts';
 import { alertingRoutes } from '../http/vigie/alerting.ts';
+import { catalogueRoutes } from '../http/vigie/catalogue.ts';
 import { dashboardRoutes } from '../http/vigie/dashboards.ts';
 import { demoRoutes } from '../http/vigie/demo.ts';
 import { eventRoutes } from '../http/vigie/events.ts';
@@ -129,6 +131,7 @@ export interface RouteParts {
   readonly configs: TenantConfigs;
   readonly removal: TenantRemoval;
   readonly packs: CataloguePacks;
+  readonly catalogue: CatalogueService;
   readonly forwarder: AlertForwarder;
   readonly folder: DataFolder;
   readonly prometheusConfig: () => PrometheusConfig | undefined;
@@ -376,6 +379,7 @@ export function routeTable(p: RouteParts): {
       disable: () => p.demo.remove(),
       audit: p.audit,
     }),
+    ...catalogueRoutes({ catalogue: p.catalogue, audit: p.audit }),
     ...tenantConfigRoutes(configPorts),
     ...mimirConfigRoutes(configPorts),
     ...dashboardRoutes({ dashboards: p.dashboards, audit: p.audit }),

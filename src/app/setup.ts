@@ -10,6 +10,7 @@ import path from 'node:path';
 import type { Server as TlsServer } from 'node:tls';
 import { AlertForwarder } from '../alerting/forwarder.ts';
 import { createHttpSend } from '../alerting/notify/http-send.ts';
+import { CatalogueService } from '../catalogue/catalogue-service.ts';
 import { DashboardStore } from '../dashboards/dashboard-store.ts';
 import { EventStore } from '../events/event-store.ts';
 import { HeartbeatMonitors } from '../heartbeats/heartbeat-monitors.ts';
@@ -43,7 +44,7 @@ import { metricsQuota } from '../tenancy/limits.ts';
 import { keepCopiesFresh } from '../tenancy/shared-copies.ts';
 import { TenantDirectory } from '../tenancy/tenant-directory.ts';
 import { BootstrapInbox } from './bootstrap-inbox.ts';
-import { CataloguePacks } from './catalogue-packs.ts';
+import { CataloguePacks, templatesFolder } from './catalogue-packs.ts';
 import type { Cleanups } from './cleanups.ts';
 import { openDataFolder } from './data-folder.ts';
 import { DemoRunner } from './demo-runner.ts';
@@ -295,12 +296,31 @@ export async function setup(input: SetupInput): Promise<Running> {
     logger,
     cleanups,
   });
-  const configs = new TenantConfigs({
+  const catalogue = new CatalogueService({
+    folders: () => [templatesFolder(), ...resolved.options.catalogue.folders],
+    config: () => resolved.options.catalogue,
+    environment: () => options.environment,
+    documents,
+    checkTemplate: (text) => ruleTemplates(options.tenant).check(text),
+    onChange: (tenant) => {
+      configs
+        .load(tenant)
+        .catch((error: unknown) =>
+          logger.error('a tuned catalogue was not loaded', { tenant, error: messageOf(error) }),
+        );
+    },
+  });
+  const configs: TenantConfigs = new TenantConfigs({
     documents,
     clock,
     logger,
     options: () => resolved.options,
-    catalogue: (tenant) => packs.rules(tenant),
+    catalogue: async (tenant) =>
+      (
+        await catalogue.ruleFiles(tenant, packs.packs(tenant), (pack, problem) =>
+          logger.error('a pack of the catalogue does not load for a tenant and is left out', { tenant, pack, problem }),
+        )
+      ).map((f) => ({ ...f, source: 'catalogue' as const })),
     prometheusRuleFiles: () =>
       (prometheusConfig?.ruleFiles ?? []).map((f) =>
         path.resolve(path.dirname(resolved.options.prometheus_config ?? '.'), f),
@@ -546,6 +566,7 @@ export async function setup(input: SetupInput): Promise<Running> {
     configs,
     removal,
     packs,
+    catalogue,
     forwarder,
     folder,
     prometheusConfig: () => prometheusConfig,

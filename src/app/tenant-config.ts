@@ -73,7 +73,7 @@ export interface TenantConfigPorts {
   readonly logger: Logger;
   readonly options: () => Options;
   /** Rule files of the catalogue for a tenant. */
-  readonly catalogue: (tenant: TenantId) => readonly SourceFile[];
+  readonly catalogue: (tenant: TenantId) => Promise<readonly SourceFile[]>;
   /** Rule files that the default tenant's Prometheus configuration names. */
   readonly prometheusRuleFiles: () => readonly string[];
   /** Checks without using; throws `bad_config`. */
@@ -114,7 +114,7 @@ export class TenantConfigs {
     let files: EffectiveConfig;
     let problem = '';
     try {
-      files = this.#files(tenant);
+      files = await this.#files(tenant);
       const wanted = merged(files, stored);
       await this.#p.check(tenant, wanted);
       await this.#p.apply(tenant, wanted);
@@ -128,7 +128,7 @@ export class TenantConfigs {
       const good = await this.#p.documents.collection<EffectiveConfig>(tenant, TENANT_CONFIG).get(LAST_GOOD);
       if (good) {
         // the catalogue travels with the program and is never the broken part
-        const last = { ...good.body, rules: [...this.#p.catalogue(tenant), ...good.body.rules] };
+        const last = { ...good.body, rules: [...(await this.#p.catalogue(tenant)), ...good.body.rules] };
         await this.#p.apply(tenant, merged(last, stored)).catch((e: unknown) => {
           this.#p.logger.error('the last good configuration of a tenant does not load either', {
             tenant,
@@ -136,9 +136,10 @@ export class TenantConfigs {
           });
         });
       } else {
+        const shipped = await this.#p.catalogue(tenant);
         await this.#p
-          .apply(tenant, merged({ rules: this.#p.catalogue(tenant) }, stored))
-          .catch(() => this.#p.apply(tenant, { rules: this.#p.catalogue(tenant) }))
+          .apply(tenant, merged({ rules: shipped }, stored))
+          .catch(() => this.#p.apply(tenant, { rules: shipped }))
           .catch(() => undefined);
       }
     }
@@ -149,14 +150,14 @@ export class TenantConfigs {
 
   /** For a strict start and for reload: throws what is wrong with the operator's own files of the default tenant. */
   async checkFiles(tenant: TenantId): Promise<void> {
-    await this.#p.check(tenant, merged(this.#files(tenant), (await this.#stored(tenant))?.body));
+    await this.#p.check(tenant, merged(await this.#files(tenant), (await this.#stored(tenant))?.body));
   }
 
   async get(tenant: TenantId): Promise<ConfigView> {
     const stored = await this.#stored(tenant);
     let files: EffectiveConfig;
     try {
-      files = this.#files(tenant);
+      files = await this.#files(tenant);
     } catch {
       files = { rules: [] };
     }
@@ -188,7 +189,7 @@ export class TenantConfigs {
   }
 
   async #store(tenant: TenantId, next: StoredConfig, version: number | undefined): Promise<void> {
-    const wanted = merged(this.#files(tenant), next);
+    const wanted = merged(await this.#files(tenant), next);
     await this.#p.check(tenant, wanted);
     const collection = this.#p.documents.collection<StoredConfig>(tenant, TENANT_CONFIG);
     const stored = await collection.put(CURRENT, next, version ?? 'absent');
@@ -241,9 +242,9 @@ export class TenantConfigs {
   }
 
   /** Reads the operator's files of a tenant. Throws `bad_config` for one that cannot be read. */
-  #files(tenant: TenantId): EffectiveConfig {
+  async #files(tenant: TenantId): Promise<EffectiveConfig> {
     const options = this.#p.options();
-    const rules: SourceFile[] = [...this.#p.catalogue(tenant)];
+    const rules: SourceFile[] = [...(await this.#p.catalogue(tenant))];
     let alertmanager: EffectiveConfig['alertmanager'];
     let scrape: string | undefined;
     const isDefault = tenant === options.tenant;
