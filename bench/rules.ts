@@ -43,7 +43,7 @@ function seriesOf(tenant: string): Bench[] {
   };
   for (let r = 0; r < 20; r++)
     for (const [k, code] of ['200', '201', '404', '500', '503'].entries())
-      add('http_requests_total', { route: `/r${r}`, code }, (n) => n * (k < 2 ? 40 + r : 1) + (n % (r + 2)));
+      add('http_requests_total', { route: `/r${r}`, code }, (n) => Math.floor(n * (k < 2 ? 40 + r : 1 + r / 20)));
   for (let r = 0; r < 10; r++)
     for (const [k, le] of BOUNDS.entries())
       add('http_request_duration_seconds_bucket', { route: `/r${r}`, le }, (n) => n * (k + 1) * (r + 1));
@@ -63,7 +63,7 @@ function rulesOf(tenant: string, count: number): string {
   const t = `tenant="${tenant}"`;
   const out: string[] = [];
   const record = (name: string, expr: string): void =>
-    void out.push(`  - record: ${name}\n    expr: ${JSON.stringify(expr)}`);
+    void out.push(`  - record: ${name}\n    expr: ${JSON.stringify(expr)}\n    labels: { tenant: ${tenant} }`);
   const alert = (name: string, expr: string): void =>
     void out.push(
       `  - alert: ${name}\n    expr: ${JSON.stringify(expr)}\n    for: 1m\n    labels: { severity: page }\n    annotations: { summary: "{{ $labels.route }} is at {{ $value }}" }`,
@@ -86,7 +86,7 @@ function rulesOf(tenant: string, count: number): string {
     );
     alert(
       `Slow${n}`,
-      `histogram_quantile(0.99, sum by (le, route) (rate(http_request_duration_seconds_bucket{${t}}[${w}]))) > ${5 + k}`,
+      `histogram_quantile(0.99, sum by (le, route) (rate(http_request_duration_seconds_bucket{${t}}[${w}]))) > ${50 + k}`,
     );
     alert(`Memory${n}`, `memory_used_bytes{${t}} / on (instance) memory_limit_bytes{${t}} > 0.9${k % 10}`);
     record(`instance:memory:avg${n}`, `avg_over_time(memory_used_bytes{${t}}[${w}])`);

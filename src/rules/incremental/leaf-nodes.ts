@@ -15,6 +15,7 @@ export abstract class LeafNode extends VectorNode {
   readonly #matchers: readonly Matcher[];
   readonly #keepMs: number;
   #seriesVersion = -1;
+  #selection = -1;
   protected refs: ArrayLike<number> = [];
   /** Ring of each series, by id. */
   protected slots: Int32Array = new Int32Array(0);
@@ -41,6 +42,12 @@ export abstract class LeafNode extends VectorNode {
 
   protected refreshSeries(cycle: Cycle): void {
     if (this.#seriesVersion === cycle.seriesVersion) return;
+    const selection = cycle.source.selectionVersion(this.#matchers);
+    if (this.#selection === selection) {
+      this.#seriesVersion = cycle.seriesVersion;
+      return;
+    }
+    this.#selection = selection;
     const refs = cycle.source.select(this.#matchers);
     const n = refs.length;
     if (this.#unchanged(refs, cycle)) {
@@ -89,6 +96,7 @@ export abstract class LeafNode extends VectorNode {
     this.refs = [];
     this.series = [];
     this.#seriesVersion = -1;
+    this.#selection = -1;
   }
 
   protected compute(cycle: Cycle): void {

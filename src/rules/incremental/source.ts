@@ -18,6 +18,8 @@ export type Irregularity = 'none' | 'disordered' | 'histograms';
 export interface IncrementalSource {
   /** Changes whenever a series came or went; refs keep their meaning as long as it stands still. */
   readonly seriesVersion: number;
+  /** Changes whenever a series that these matchers may select came or went. */
+  selectionVersion(matchers: readonly Matcher[]): number;
   /** Changes with every sample. */
   readonly samplesVersion: number;
   /** Everything from this time on is in memory. */

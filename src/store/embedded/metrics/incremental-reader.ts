@@ -2,7 +2,7 @@
  * Lets rules follow the series of one tenant by small numbers and be told only new samples: what incremental evaluation
  * asks for (rules/incremental/source.ts). Reads the head only; what is in blocks it says it does not have.
  */
-import type { Labels } from '../../../model/labels.ts';
+import { type Labels, METRIC_NAME } from '../../../model/labels.ts';
 import type { Matcher } from '../../../model/matcher.ts';
 import type { SeriesColumns } from '../../../model/sample.ts';
 import { CHUNK_SAMPLES_MAX, decodeChunk } from './chunk-codec.ts';
@@ -88,6 +88,13 @@ export class IncrementalReader {
   get seriesVersion(): number {
     const { index } = this.#head;
     return index.version + this.#epoch * 2 ** 40;
+  }
+
+  /** Changes whenever a series that these matchers may select came or went. */
+  selectionVersion(matchers: readonly Matcher[]): number {
+    const { index } = this.#head;
+    const name = matchers.find((m) => m.name === METRIC_NAME && m.op === '=');
+    return (name ? index.nameVersion(name.value) : index.version) + this.#epoch * 2 ** 40;
   }
 
   /** Changes with every sample. */

@@ -10,6 +10,8 @@ import type { CompileMatcher } from '../../metrics.ts';
 
 export const NO_SERIES = 0xffffffff;
 const SEED = randomInt(2 ** 32);
+/** Metric names whose last change is remembered; then all count as changed once. */
+const NAME_VERSIONS_MAX = 10_000;
 
 interface Postings {
   refs: Uint32Array<ArrayBuffer>;
@@ -29,6 +31,8 @@ export class SeriesIndex {
   version = 0;
   /** `version` of the last change among the series of a metric name. */
   readonly #nameVersions = new Map<string, number>();
+  /** Of names that are not in the map. */
+  #oldNames = 0;
   readonly #ids = new Map<string, number>();
   readonly #names = new Map<number, Map<number, Entry>>();
   /** Label ids of series r: `#pool[#start[r] .. #start[r] + 2 * #count[r])`. */
@@ -59,19 +63,16 @@ export class SeriesIndex {
 
   /** Changes whenever a series of this metric name came or went. */
   nameVersion(name: string): number {
-    return this.#nameVersions.get(name) ?? 0;
+    return this.#nameVersions.get(name) ?? this.#oldNames;
   }
 
   #changed(labels: Labels): void {
     this.version++;
-    const name = labels.metricName;
-    // names that are gone would pile up; all at once the answer may only be "changed"
     if (this.#nameVersions.size >= NAME_VERSIONS_MAX) {
-      for (const known of this.#names.get(this.#ids.get('__name__') ?? -1)?.keys() ?? [])
-        this.#nameVersions.set(this.strings[known]!, this.version);
-      if (this.#nameVersions.size >= 2 * NAME_VERSIONS_MAX) this.#nameVersions.clear();
+      this.#nameVersions.clear();
+      this.#oldNames = this.version;
     }
-    this.#nameVersions.set(name, this.version);
+    this.#nameVersions.set(labels.metricName, this.version);
   }
 
   /** The ref of the label set, or NO_SERIES. */
@@ -116,19 +117,26 @@ export class SeriesIndex {
 
   labels(ref: number): Labels {
     let found = this.#labels[ref];
-    if (!found) {
-      const flat: string[] = [];
-      const start = this.#start[ref]!;
-      for (let i = start; i < start + 2 * this.#count[ref]!; i++) flat.push(this.strings[this.#pool[i]!]!);
-      this.#labels[ref] = found = Labels.fromSorted(flat);
-    }
+    if (!found) this.#labels[ref] = found = this.#build(ref);
     return found;
+  }
+
+  /** The same labels for one look: what passes over all series must not leave an object for each of them behind. */
+  peek(ref: number): Labels {
+    return this.#labels[ref] ?? this.#build(ref);
+  }
+
+  #build(ref: number): Labels {
+    const flat: string[] = [];
+    const start = this.#start[ref]!;
+    for (let i = start; i < start + 2 * this.#count[ref]!; i++) flat.push(this.strings[this.#pool[i]!]!);
+    return Labels.fromSorted(flat);
   }
 
   /** Forgets series; their refs will name others later. */
   remove(refs: readonly number[]): void {
     if (refs.length === 0) return;
-    for (const ref of refs) this.#changed(this.labels(ref));
+    for (const ref of refs) this.#changed(this.peek(ref));
     const gone = new Set(refs);
     const touched = new Map<number, Set<number>>();
     for (const ref of refs) {
