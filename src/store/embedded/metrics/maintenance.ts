@@ -342,6 +342,6 @@ function* seriesOf(t: Tenant, w: HeadWindow): IterableIterator<BlockSeries> {
         bytes: encodeHistogramChunk({ ts, items }),
       });
     }
-    if (chunks.length > 0) yield [t.head.index.labels(ref), chunks];
+    if (chunks.length > 0) yield [t.head.index.peek(ref), chunks];
   }
 }

@@ -71,13 +71,13 @@ export async function* mergedSeries(blocks: readonly BlockReader[], ports: Merge
   const windows: ReadWindow[] = blocks.map(() => ({ base: 0, bytes: new Uint8Array(0) }));
   const later = indexes.map((index) => {
     const refs = new Map<string, number>();
-    for (let ref = 0; ref < index.series.size; ref++) refs.set(index.series.labels(ref).key, ref);
+    for (let ref = 0; ref < index.series.size; ref++) refs.set(index.series.peek(ref).key, ref);
     return refs;
   });
   for (let b = 0; b < blocks.length; b++) {
     const index = indexes[b]!;
     for (let ref = 0; ref < index.series.size; ref++) {
-      const labels = index.series.labels(ref);
+      const labels = index.series.peek(ref);
       if (!later[b]!.has(labels.key)) continue;
       const chunks: LoadedChunk[] = [];
       for (let o = b; o < blocks.length; o++) {

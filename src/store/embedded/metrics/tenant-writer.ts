@@ -287,7 +287,7 @@ export class TenantWriter implements MetricsWriter {
       if (ref !== NO_SERIES && head.walIds[ref] === 0) {
         const id = ++tenant.walSeries;
         head.walIds[ref] = id;
-        putSeries(wal, tenant.walNumber, id, head.index.labels(ref));
+        putSeries(wal, tenant.walNumber, id, head.index.peek(ref));
       }
     }
   }
