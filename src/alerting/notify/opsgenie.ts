@@ -5,6 +5,8 @@ import { expandDeep, hashKey, postJson, sparse, str, text, truncate } from './ht
 /** Opsgenie's own limit of a message. */
 const MESSAGE_CHARS_MAX = 130;
 
+const RESPONDERS = ['team', 'user', 'escalation', 'schedule'];
+
 export const opsgenie: Channel = {
   kind: 'opsgenie',
   sendResolved: true,
@@ -22,6 +24,14 @@ export const opsgenie: Channel = {
     note: { kind: 'template' },
     priority: { kind: 'template' },
     update_alerts: { kind: 'bool', default: false },
+  },
+  check(config, fail) {
+    for (const r of (config['responders'] ?? []) as Record<string, string>[]) {
+      if (!r['id'] && !r['username'] && !r['name']) fail('responders', 'a responder must have id, username or name');
+      const type = (r['type'] ?? '').toLowerCase();
+      if (!type.includes('{{') && !RESPONDERS.includes(type.replace(/s$/, '')))
+        fail('responders', `unknown type ${JSON.stringify(type)}, want one of ${RESPONDERS.join(', ')}`);
+    }
   },
   async send(n): Promise<Outcome> {
     const alias = hashKey(n.groupKey);

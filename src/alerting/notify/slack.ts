@@ -35,6 +35,15 @@ export const slack: Channel = {
     actions: { kind: 'json', keys: ['type', 'text', 'url', 'style', 'name', 'value', 'confirm'] },
   },
   check(config, fail, _http, own) {
+    const list = (field: string): Record<string, unknown>[] => (config[field] ?? []) as Record<string, unknown>[];
+    for (const f of list('fields'))
+      for (const key of ['title', 'value']) if (!f[key]) fail('fields', `missing ${key} in Slack field configuration`);
+    for (const a of list('actions')) {
+      for (const key of ['type', 'text']) if (!a[key]) fail('actions', `missing ${key} in Slack action configuration`);
+      if (!a['url'] && !a['name']) fail('actions', 'missing name or url in Slack action configuration');
+      const confirm = a['confirm'] as Record<string, unknown> | undefined;
+      if (confirm && !confirm['text']) fail('actions', 'missing text in Slack confirmation configuration');
+    }
     if (own('api_url') && own('app_token'))
       fail('app_token', 'at most one of api_url/api_url_file & app_token/app_token_file must be configured');
     // what the integration says itself goes before what is said for all

@@ -13,6 +13,9 @@ export const webex: Channel = {
     room_id: { kind: 'template', required: true },
     message: { kind: 'template', default: '{{ template "webex.default.message" . }}' },
   },
+  check(_config, fail, http) {
+    if (!http.authorization) fail('http_config', 'missing authorization: Webex takes the token of a bot there');
+  },
   send(n) {
     return postJson(n, {
       url: str(n.config, 'api_url'),
