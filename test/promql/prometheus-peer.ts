@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Labels } from '../../src/model/labels.ts';
-import type { SeriesColumns } from '../../src/model/sample.ts';
+import type { Exemplar, SeriesColumns } from '../../src/model/sample.ts';
 import { findPeer, freePort, httpReady, type Started, start } from '../support/peers.ts';
 import { type Answer, canonicalTheirs } from './answer.ts';
 import { remoteWriteBody } from './remote-write.ts';
@@ -64,12 +64,21 @@ export async function startPrometheus(folder: string, suite?: PeerSuite, flags: 
   return { started, url, version };
 }
 
-export async function writeSeries(peer: Peer, series: Iterable<SeriesColumns>): Promise<void> {
+export async function writeSeries(
+  peer: Peer,
+  series: Iterable<SeriesColumns>,
+  exemplars?: ReadonlyMap<string, readonly Exemplar[]>,
+): Promise<void> {
   const r = await fetch(`${peer.url}/api/v1/write`, {
     method: 'POST',
     headers: { 'content-encoding': 'snappy', 'content-type': 'application/x-protobuf' },
     // in label order: a head answers series in the order they came, and so does the in-memory source
-    body: new Uint8Array(remoteWriteBody([...series].sort((a, b) => Labels.compare(a.labels, b.labels)))),
+    body: new Uint8Array(
+      remoteWriteBody(
+        [...series].sort((a, b) => Labels.compare(a.labels, b.labels)),
+        exemplars,
+      ),
+    ),
   });
   if (!r.ok) throw new Error(`remote write: ${r.status} ${await r.text()}`);
 }

@@ -3,7 +3,8 @@
  * kinds. Snappy without compression: one literal after the other.
  */
 import type { BucketSpan, CounterResetHint, NativeHistogram } from '../../src/model/histogram.ts';
-import type { SeriesColumns } from '../../src/model/sample.ts';
+import type { Labels } from '../../src/model/labels.ts';
+import type { Exemplar, SeriesColumns } from '../../src/model/sample.ts';
 
 const HINTS: readonly CounterResetHint[] = ['unknown', 'reset', 'not_reset', 'gauge'];
 const STALE = Buffer.from([2, 0, 0, 0, 0, 0, 0xf0, 0x7f]);
@@ -53,13 +54,24 @@ function histogram(h: NativeHistogram, ms: number): Buffer {
   ]);
 }
 
+function labelsOf(labels: Labels): Buffer[] {
+  return [...labels.entries()].map(([n, v]) =>
+    bytes(1, Buffer.concat([bytes(1, Buffer.from(n)), bytes(2, Buffer.from(v))])),
+  );
+}
+
+function exemplar(e: Exemplar): Buffer {
+  return Buffer.concat([...labelsOf(e.labels), doubleField(2, double(e.value)), numberField(3, BigInt(e.timestampMs))]);
+}
+
 /** The bytes of a WriteRequest, snappy around it. */
-export function remoteWriteBody(series: Iterable<SeriesColumns>): Buffer {
+export function remoteWriteBody(
+  series: Iterable<SeriesColumns>,
+  exemplars?: ReadonlyMap<string, readonly Exemplar[]>,
+): Buffer {
   const parts: Buffer[] = [];
   for (const s of series) {
-    const own: Buffer[] = [];
-    for (const [n, v] of s.labels.entries())
-      own.push(bytes(1, Buffer.concat([bytes(1, Buffer.from(n)), bytes(2, Buffer.from(v))])));
+    const own: Buffer[] = labelsOf(s.labels);
     for (let i = 0; i < s.length; i++) {
       const h = s.histograms?.[i];
       if (h) own.push(bytes(4, histogram(h, s.timestamps[i]!)));
@@ -69,6 +81,7 @@ export function remoteWriteBody(series: Iterable<SeriesColumns>): Buffer {
         own.push(bytes(2, Buffer.concat([doubleField(1, raw), numberField(2, BigInt(s.timestamps[i]!))])));
       }
     }
+    for (const e of exemplars?.get(s.labels.key) ?? []) own.push(bytes(3, exemplar(e)));
     parts.push(bytes(1, Buffer.concat(own)));
   }
   const plain = Buffer.concat(parts);

@@ -81,7 +81,24 @@ describe.skipIf(peerMissing('prometheus', 'sid'))('HTTP API beside Prometheus 3.
   let ours: RouteServer;
   beforeAll(async () => {
     peer = await startPrometheus(folder.path, 'sid');
-    await writeSeries(peer, reader.data.series.values());
+    const [first, second] = [...reader.data.series.values()].filter((x) => x.labels.metricName === 'requests_total');
+    for (const [s, list] of [
+      [first!, [0.5, 1e-9, 3]],
+      [second!, [7]],
+    ] as const)
+      reader.stored.push({
+        labels: s.labels,
+        exemplars: list.map((value, i) => ({
+          labels: Labels.from({ trace_id: `t${i}`, note: '<&>' }),
+          value,
+          timestampMs: DATA_START_MS + 60_500 + i * 15_000,
+        })),
+      });
+    await writeSeries(
+      peer,
+      reader.data.series.values(),
+      new Map(reader.stored.map((x) => [x.labels.key, x.exemplars])),
+    );
     ours = await serveRoutes([
       ...prometheusQueryRoutes({ reader: () => reader, engine, clock: new FakeClock(Date.now()) }),
       ...targetsRoutes({ pools: () => [], matchTarget: () => true }),
@@ -289,6 +306,11 @@ describe.skipIf(peerMissing('prometheus', 'sid'))('HTTP API beside Prometheus 3.
         '/api/v1/query_exemplars?query=sum(',
         '/api/v1/query_exemplars?query=1',
       ],
+      ...['requests_total', 'sum(rate(requests_total{job="api"}[5m])) / requests_total', 'nothing'].flatMap((query) => [
+        q({ query, start: String(T), end: String(T + 600) }, 'query_exemplars'),
+        q({ query, start: String(T + 70), end: String(T + 80) }, 'query_exemplars'),
+      ]),
+      q({ query: 'requests_total', start: String(T + 5), end: String(T) }, 'query_exemplars'),
       ...['/api/v1/targets', '/api/v1/targets?state=active', '/api/v1/targets?state=dropped', '/api/v1/scrape_pools'],
       ...['/api/v1/targets/metadata', '/api/v1/targets/metadata?limit=x'],
     ];

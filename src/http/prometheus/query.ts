@@ -268,21 +268,19 @@ export function prometheusQueryRoutes(ports: PrometheusQueryPorts): Route[] {
   const exemplars: Route['handle'] = async (request) => {
     const form = formValues(request);
     const { startMs, endMs } = rangeOf(form);
-    if (endMs < startMs)
-      throw new VigieError('bad_data', 'invalid parameter "end": end timestamp must not be before start timestamp');
+    if (endMs < startMs) throw new VigieError('bad_data', 'end timestamp must not be before start timestamp');
     const expr = engine.parse(form.get('query') ?? '');
     const matchers = selectorsOf(injectMatchers(expr, viewMatchers(request.context)));
     if (matchers.length === 0) return { status: 204 };
     const found = await ports.reader(request.context).exemplars(matchers, { startMs, endMs });
-    const data = found.map((f) => ({
-      seriesLabels: f.labels,
-      exemplars: f.exemplars.map((x) => ({
-        labels: x.labels,
-        value: formatValue(x.value),
-        timestamp: x.timestampMs / 1000,
-      })),
-    }));
-    return success(data);
+    const data = found.map((f) => {
+      const list = f.exemplars.map(
+        (x) =>
+          `{"labels":${labelsJson(x.labels)},"value":"${formatValue(x.value)}","timestamp":${timeText(x.timestampMs)}}`,
+      );
+      return `{"seriesLabels":${labelsJson(f.labels)},"exemplars":[${list.join(',')}]}`;
+    });
+    return answerText(`[${data.join(',')}]`);
   };
 
   return [
