@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { advance, begin, ESCALATION, ESCALATION_EVENTS, ESCALATION_STATUS, halt, IDLE } from './escalation.ts';
@@ -60,6 +61,22 @@ describe('the life-cycle table', () => {
     for (const s of INCIDENT_STATES) expect(LIFE_CYCLE[s].data_lost).toBe('ignore');
     for (const s of ['merged', 'split'] as const)
       for (const e of INCIDENT_EVENTS) expect(typeof LIFE_CYCLE[s][e]).toBe('string');
+  });
+
+  it('stands in SPEC.md as it is', () => {
+    const text = readFileSync(new URL('./SPEC.md', import.meta.url), 'utf8');
+    const written = (cell: (typeof LIFE_CYCLE)['open']['merge']): string =>
+      cell === 'ignore' ? '.' : cell === 'refuse' ? 'x' : `${cell.to}${cell.escalation === 'start' ? ' **S**' : ''}`;
+    for (const e of INCIDENT_EVENTS) {
+      const row = new RegExp(`^\\| ${e} \\|(.*)\\|$`, 'm')
+        .exec(text)?.[1]
+        ?.split('|')
+        .map((c) => c.trim());
+      expect(row, e).toEqual(INCIDENT_STATES.filter((s) => s !== 'split').map((s) => written(LIFE_CYCLE[s][e])));
+    }
+    expect(LIFE_CYCLE.merged).toEqual(LIFE_CYCLE.split);
+    for (const e of ESCALATION_EVENTS)
+      expect(text).toContain(`| ${e} | ${ESCALATION_STATUS.map((s) => ESCALATION[s][e]).join(' | ')} |`);
   });
 
   it('keeps its invariants over random orders of events (I2, I3, I4)', () => {

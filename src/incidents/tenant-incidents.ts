@@ -58,6 +58,8 @@ export const SIGNALS_PER_CALL_MAX = 10_000;
 const FACTS_MS = 60_000;
 /** Timers taken in one pass; more wait for the next. */
 const DUE_PER_PASS_MAX = 10_000;
+/** How late a hand-over notice may be. */
+const HAND_OVER_LOOK_MS = 60_000;
 const RELATED_CHANGES_MAX = 50;
 /** Changes looked at before the first bad sample, and after it. */
 const CHANGES_BEFORE_MS = 3_600_000;
@@ -88,6 +90,7 @@ export class TenantIncidents {
   #picture: TenantPicture = { tier: '', population: [] };
   #factsAtMs = Number.NEGATIVE_INFINITY;
   readonly #enrichWaiting = new Set<string>();
+  #handOverLookMs = Number.NEGATIVE_INFINITY;
   /** Schedule -> who is on call, as last told. */
   readonly #onCall = new Map<string, string>();
   #closed = false;
@@ -429,6 +432,9 @@ export class TenantIncidents {
   async #noticeHandOvers(): Promise<void> {
     const { documents, clock, externalURL } = this.#o.ports;
     const nowMs = clock.now();
+    const steadyMs = clock.monotonicMs();
+    if (steadyMs - this.#handOverLookMs < HAND_OVER_LOOK_MS) return;
+    this.#handOverLookMs = steadyMs;
     const kept = documents.collection<HandOver>(this.tenant, HAND_OVERS);
     for (const schedule of this.directory.schedules()) {
       const { user } = onCallAt(schedule, nowMs);

@@ -46,8 +46,26 @@ export function checkZone(zone: string): void {
   formatter(zone);
 }
 
+/** Since then every zone has changed its offset at a whole quarter of an hour only. */
+const QUARTERS_SINCE_MS = Date.UTC(2000, 0, 1);
+const QUARTER_MS = 900_000;
+const OFFSETS_MAX = 20_000;
+const offsets = new Map<string, number>();
+
 /** Milliseconds that local time is ahead of UTC at `atMs`. */
 export function zoneOffsetMs(zone: string, atMs: number): number {
+  if (atMs < QUARTERS_SINCE_MS) return computedOffsetMs(zone, atMs);
+  const key = `${zone}/${Math.floor(atMs / QUARTER_MS)}`;
+  let offset = offsets.get(key);
+  if (offset === undefined) {
+    offset = computedOffsetMs(zone, atMs);
+    if (offsets.size >= OFFSETS_MAX) offsets.clear();
+    offsets.set(key, offset);
+  }
+  return offset;
+}
+
+function computedOffsetMs(zone: string, atMs: number): number {
   const whole = Math.floor(atMs / 1000) * 1000;
   const p: Record<string, number> = {};
   for (const part of formatter(zone).formatToParts(whole))
