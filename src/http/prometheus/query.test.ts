@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { compileRegex, MemorySource } from '../../../test/promql/memory-source.ts';
 import { FakeClock } from '../../../test/support/fake-clock.ts';
 import { Labels } from '../../model/labels.ts';
+import type { Matcher } from '../../model/matcher.ts';
 import { QueryEngine } from '../../promql/engine.ts';
 import type { MetricsReader } from '../../store/metrics.ts';
 import type { HttpRequest } from '../route.ts';
+import { federateRoute } from './federate.ts';
 import { prometheusQueryRoutes } from './query.ts';
 
 const source = new MemorySource();
@@ -22,7 +24,12 @@ for (const [tenant, v] of [
 
 const clock = new FakeClock(1_001_000);
 const engine = new QueryEngine({ compileRegex, monotonicMs: () => clock.monotonicMs() });
-const routes = prometheusQueryRoutes({ reader: () => source as unknown as MetricsReader, engine, clock });
+const reader = (): MetricsReader => source as unknown as MetricsReader;
+const parseSelector = (text: string): readonly Matcher[] => {
+  const e = engine.parse(text);
+  return e.kind === 'selector' ? e.matchers : [];
+};
+const routes = [...prometheusQueryRoutes({ reader, engine, clock }), federateRoute({ reader, clock, parseSelector })];
 
 async function call(path: string, query: Record<string, string>, view?: string): Promise<string> {
   const route = routes.find((r) => r.method === 'GET' && r.path === path)!;
