@@ -100,9 +100,9 @@ export class ServiceRegistry {
 }
 
 function checkName(name: string): void {
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,99}$/.test(name))
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.:/-]{0,99}$/.test(name))
     throw new VigieError(
       'bad_data',
-      `service name: want 1 to 100 of a-z A-Z 0-9 _ . / -, got ${JSON.stringify(name.slice(0, 100))}`,
+      `service name: want 1 to 100 of a-z A-Z 0-9 _ . : / -, got ${JSON.stringify(name.slice(0, 100))}`,
     );
 }
