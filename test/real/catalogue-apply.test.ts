@@ -1,13 +1,16 @@
 /** A rendered tree under a running Prometheus and Alertmanager: they load it, and `apply` makes them load a change. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { addApply } from '../../src/cli/apply.ts';
 import type { CommandContext } from '../../src/cli/context.ts';
 import { addDiff } from '../../src/cli/diff.ts';
+import { addImport } from '../../src/cli/import-stack.ts';
+import { addLint } from '../../src/cli/lint.ts';
 import { addRender } from '../../src/cli/render.ts';
 import { findPeer, freePort, httpReady, peerMissing, start, temporaryFolder } from '../support/peers.ts';
 
@@ -17,7 +20,7 @@ async function vigie(args: readonly string[], cwd: string): Promise<{ code: numb
   stream.on('data', (c: Buffer) => chunks.push(c));
   const context: CommandContext = { env: {}, stdout: stream, stderr: stream, exitCode: 0 };
   const program = new Command('vigie').exitOverride();
-  for (const add of [addRender, addDiff, addApply]) add(program, context);
+  for (const add of [addRender, addDiff, addApply, addLint, addImport]) add(program, context);
   await program.parseAsync(
     args.map((a) => a.replace('@', cwd)),
     { from: 'user' },
@@ -100,6 +103,34 @@ describe.skipIf(peerMissing('prometheus') || peerMissing('prometheus-alertmanage
     expect(done.out).toMatch(/1 changed/);
     expect((await acme()).query).toContain('0.07');
     expect((await vigie([...apply, '--yes'], cwd)).out).toMatch(/0 created, 0 changed, 0 removed/);
+    // the linter against the running server
+    const lint = await vigie(
+      ['lint', '--live', '--url', urls.p, '--pack', 'vigie', 'host', '--window', '10m', '--json'],
+      cwd,
+    );
+    const report = JSON.parse(lint.out) as {
+      findings: { kind: string; where: string }[];
+      alerts: { name: string; fired: number; samples: number }[];
+    };
+    expect(report.alerts.find((a) => a.name === 'Watchdog')).toMatchObject({ fired: 1, samples: expect.any(Number) });
+    expect(report.findings.map((f) => f.kind)).toContain('no-such-metric');
+    expect(report.findings.filter((f) => f.kind === 'query-failed')).toEqual([]);
+
+    // adoption: what is there comes back as files that say the same, in shadow
+    const seen = await vigie(['import', '--prometheus', urls.p, '--alertmanager', urls.a, '-o', '@/seen'], cwd);
+    expect(seen.out).toMatch(/api .*has 7 in common/);
+    expect(seen.out).toContain('ApiErrorsHigh is there as ApiErrorsHigh (same name)');
+    const files = readdirSync(path.join(cwd, 'seen/rules'));
+    execFileSync(findPeer('promtool')!, ['check', 'rules', ...files.map((f) => path.join(cwd, 'seen/rules', f))]);
+    const shape = (text: string) =>
+      (parse(text) as { groups: { rules: { expr: string; alert?: string }[] }[] }).groups
+        .flatMap((g) => g.rules.map((r) => [r.alert, r.expr.replace(/\s+/g, '')].join(': ')))
+        .sort();
+    expect(shape(readFileSync(path.join(cwd, 'seen/rules/acme-api.yml'), 'utf8'))).toEqual(
+      shape(readFileSync(path.join(cwd, 'out/prometheus/rules/acme-api.yml'), 'utf8')),
+    );
+    expect(readFileSync(path.join(cwd, 'seen/alertmanager.yml'), 'utf8')).not.toContain('slack');
+
     // a file that Prometheus refuses: apply fails and says so
     const file = path.join(cwd, 'out/prometheus/rules/acme-api.yml');
     writeFileSync(file, 'groups: [{ name: x, rules: [{ record: a, expr: "sum(" }] }]\n');
