@@ -1,5 +1,5 @@
 /**
- * `vigie import`: adoption beside an existing stack. It reads a running Prometheus, Alertmanager and Grafana, says what
+ * `vigie import-stack`: adoption beside an existing stack. It reads a running Prometheus, Alertmanager and Grafana, says what
  * it found and which packs overlap, and writes a configuration for Vigie that loads the same rules, dashboards and
  * routes in shadow: evaluated and compared, and nobody is notified until the routes are switched on.
  */
@@ -28,8 +28,8 @@ const DASHBOARDS_MAX = 500;
 /** In shadow every alert ends here. */
 const SHADOW_ALERTMANAGER = 'route: { receiver: nobody }\nreceivers:\n  - name: nobody\n';
 
-export function addImport(program: Command, context: CommandContext): void {
-  withServerFlags(program.command('import'))
+export function addImportStack(program: Command, context: CommandContext): void {
+  withServerFlags(program.command('import-stack'))
     .description('look at a running Prometheus, Alertmanager and Grafana, and run beside them in shadow')
     .option('--prometheus <url>', 'PROMETHEUS_URL')
     .option('--alertmanager <url>', 'ALERTMANAGER_URL')
@@ -42,7 +42,7 @@ export function addImport(program: Command, context: CommandContext): void {
       const prometheus = flags.prometheus ?? env['PROMETHEUS_URL'];
       const alertmanager = flags.alertmanager ?? env['ALERTMANAGER_URL'];
       const grafana = flags.grafana ?? env['GRAFANA_URL'];
-      if (!prometheus) throw new VigieError('bad_config', 'vigie import needs --prometheus (or PROMETHEUS_URL)');
+      if (!prometheus) throw new VigieError('bad_config', 'vigie import-stack needs --prometheus (or PROMETHEUS_URL)');
       const there = new VigieClient({ url: prometheus }, { ...context, env: {} });
       if (flags.compare) return compare(there, new VigieClient(flags, context), context);
       const found = await look(there);
@@ -93,7 +93,7 @@ export function addImport(program: Command, context: CommandContext): void {
       }
       for (const n of notes) context.stdout.write(`\nwrote ${n}`);
       context.stdout.write(
-        `\n\nIn shadow: vigie serve --config ${flags.output}/vigie.yaml   (evaluates everything, notifies nobody)\nCompare:   vigie import --prometheus ${prometheus} --compare\nSwitch on: name the real Alertmanager configuration as alertmanager_config in ${flags.output}/vigie.yaml\n`,
+        `\n\nIn shadow: vigie serve --config ${flags.output}/vigie.yaml   (evaluates everything, notifies nobody)\nCompare:   vigie import-stack --prometheus ${prometheus} --compare\nSwitch on: name the real Alertmanager configuration as alertmanager_config in ${flags.output}/vigie.yaml\n`,
       );
     });
 }

@@ -9,7 +9,7 @@ import { parse, stringify } from 'yaml';
 import { addApply } from '../../src/cli/apply.ts';
 import type { CommandContext } from '../../src/cli/context.ts';
 import { addDiff } from '../../src/cli/diff.ts';
-import { addImport } from '../../src/cli/import-stack.ts';
+import { addImportStack } from '../../src/cli/import-stack.ts';
 import { addLint } from '../../src/cli/lint.ts';
 import { addRender } from '../../src/cli/render.ts';
 import { findPeer, freePort, httpReady, peerMissing, start, temporaryFolder } from '../support/peers.ts';
@@ -20,7 +20,7 @@ async function vigie(args: readonly string[], cwd: string): Promise<{ code: numb
   stream.on('data', (c: Buffer) => chunks.push(c));
   const context: CommandContext = { env: {}, stdout: stream, stderr: stream, exitCode: 0 };
   const program = new Command('vigie').exitOverride();
-  for (const add of [addRender, addDiff, addApply, addLint, addImport]) add(program, context);
+  for (const add of [addRender, addDiff, addApply, addLint, addImportStack]) add(program, context);
   await program.parseAsync(
     args.map((a) => a.replace('@', cwd)),
     { from: 'user' },
@@ -117,7 +117,7 @@ describe.skipIf(peerMissing('prometheus') || peerMissing('prometheus-alertmanage
     expect(report.findings.filter((f) => f.kind === 'query-failed')).toEqual([]);
 
     // adoption: what is there comes back as files that say the same, in shadow
-    const seen = await vigie(['import', '--prometheus', urls.p, '--alertmanager', urls.a, '-o', '@/seen'], cwd);
+    const seen = await vigie(['import-stack', '--prometheus', urls.p, '--alertmanager', urls.a, '-o', '@/seen'], cwd);
     expect(seen.out).toMatch(/api .*has 7 in common/);
     expect(seen.out).toContain('ApiErrorsHigh is there as ApiErrorsHigh (same name)');
     const files = readdirSync(path.join(cwd, 'seen/rules'));
