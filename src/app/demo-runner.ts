@@ -50,6 +50,8 @@ export interface DemoRunnerPorts {
   readonly removeTenant: (tenant: TenantId) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Told when the past is filled in. */
+  readonly onLive?: () => void;
   /** 0 keeps everything. */
   readonly retentionMs: number;
   readonly seed?: string;
@@ -199,6 +201,7 @@ export class DemoRunner {
           this.#faults = NO_FAULTS;
           this.#progress = 1;
           this.#ports.logger.info('the demonstration is live', { tenants: feeds.length });
+          this.#ports.onLive?.();
         }
         // bounded, so that a clock that was set back does not stop it for long
         await sleep(clock, Math.min(next.cursorMs - nowMs, LIVE_STEP_MS), signal);

@@ -23,6 +23,8 @@ export interface DetectorsInput {
   readonly documents: DocumentStore;
   readonly directory: TenantDirectory;
   readonly packs: CataloguePacks;
+  /** False while the past of the synthetic tenants is being filled in: there is nothing to learn from yet. */
+  readonly demoIsLive: () => boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly cleanups: Cleanups;
@@ -58,7 +60,7 @@ export class Detectors {
   wanted(tenant: TenantId): readonly DetectorConfig[] {
     const { intelligent_alerts: wants } = this.#i.options();
     const synthetic = this.#i.directory.get(tenant)?.demo ?? false;
-    if (!synthetic && !wants.predictive && !wants.machine_learning) return [];
+    if (synthetic ? !this.#i.demoIsLive() : !wants.predictive && !wants.machine_learning) return [];
     return [...this.#i.packs.detectors(tenant)]
       .flatMap(([file, value]) => checkDetectors(value, file))
       .filter((d) => synthetic || (d.kind === 'forecast' ? wants.predictive : wants.machine_learning));

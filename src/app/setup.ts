@@ -209,7 +209,7 @@ export async function setup(input: SetupInput): Promise<Running> {
   });
   cleanups.add('alerting', () => routing.service[Symbol.asyncDispose]());
   // rules run before incidents are there to hear of them; what fires meanwhile is told again within a minute
-  const hearing: { incidents?: Incidents } = {};
+  const hearing: { incidents?: Incidents; demo?: DemoRunner } = {};
   const ruleHealth = (t: AlertTransition): RuleHealth =>
     rules
       .view(t.tenant as TenantId)
@@ -292,6 +292,7 @@ export async function setup(input: SetupInput): Promise<Running> {
     documents,
     directory,
     packs,
+    demoIsLive: () => hearing.demo?.progress() === 1,
     clock,
     logger,
     cleanups,
@@ -489,8 +490,12 @@ export async function setup(input: SetupInput): Promise<Running> {
     removeTenant: (tenant) => removal.remove(tenant),
     clock,
     logger,
+    onLive: () => {
+      for (const t of directory.list()) if (t.demo) void detectors.apply(t.id);
+    },
     retentionMs: options.retention,
   });
+  hearing.demo = demo;
 
   let ready = false;
   const reload = async (resolve: () => ResolvedOptions): Promise<Readonly<Record<string, unknown>>> => {
