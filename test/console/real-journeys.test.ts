@@ -30,7 +30,7 @@ describe.skipIf(chromiumMissing)('journeys on the real program', () => {
     options: { scheme?: 'light' | 'dark'; locale?: string } = {},
   ): Promise<Person> {
     const answers: string[] = [];
-    const { page, problems } = await openPage(browser, `${server.url}/favicon.svg`, options);
+    const { page, problems } = await openPage(browser, 'about:blank', options);
     page.on('response', (r) => {
       if (!/\/(api|vigie)\//.test(new URL(r.url()).pathname) || r.url().includes('/live')) return;
       void r.text().then(

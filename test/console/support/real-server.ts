@@ -29,7 +29,8 @@ export interface Made {
   readonly at: (seconds: number) => number;
 }
 
-export async function startRealServer(): Promise<RealServer> {
+/** `demo: false`: tenants and keys only. */
+export async function startRealServer(options: { readonly demo?: boolean } = {}): Promise<RealServer> {
   const folder = mkdtempSync(path.join(tmpdir(), 'vigie-console-'));
   const dataDir = path.join(folder, 'data');
   const platformKey = execFileSync(NODE, [MAIN, 'tenant', 'bootstrap', '--quiet', '--data-dir', dataDir], {
@@ -62,6 +63,7 @@ export async function startRealServer(): Promise<RealServer> {
       body: JSON.stringify({ name: 'person', role: 'admin' }),
     });
     keys[tenant.id] = made.secret;
+    if (options.demo === false) continue;
     const service = new DemoService(tenant, 'console', () => [fault]);
     const rows: Float64Array[] = [];
     const times: number[] = [];

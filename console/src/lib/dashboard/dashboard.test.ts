@@ -4,6 +4,7 @@ import { fieldConfig, show } from './fields.ts';
 import { importDashboard } from './import-report.ts';
 import { builtInValues, interpolate, variableQuery } from './interpolate.ts';
 import { markdownLite } from './markdown-lite.ts';
+import { migrate } from './migrate.ts';
 import { type Dashboard, layOut, type Panel } from './model.ts';
 import { type Frame, transform } from './transformations.ts';
 
@@ -261,7 +262,7 @@ describe('import', () => {
       ],
     });
   });
-  it.each(['', '[', '1', '{}', '{"title":"x","rows":[]}'])('refuses %j', (text) =>
+  it.each(['', '[', '1', '{}', '{"title":"x","elements":{}}'])('refuses %j', (text) =>
     expect(importDashboard(text)).toHaveProperty('problem'),
   );
 });
@@ -282,5 +283,48 @@ describe('markdownLite', () => {
       },
       { kind: 'paragraph', spans: [{ text: 'f' }] },
     ]);
+  });
+});
+
+describe('migrate', () => {
+  it('makes rows of twelve columns a grid, and old panels their successors', () => {
+    const { dashboard, notes } = migrate({
+      title: 'old',
+      rows: [
+        {
+          title: 'Top',
+          showTitle: true,
+          height: '152px',
+          panels: [
+            { id: 1, type: 'singlestat', title: 'S', span: 4, format: 's', valueName: 'current', thresholds: '1,2' },
+            { id: 2, type: 'graph', title: 'G', span: 8, stack: true, fill: 3, yaxes: [{ format: 'Bps' }] },
+          ],
+        },
+        { title: 'Hidden', collapse: true, panels: [{ id: 3, type: 'text', span: 12 }] },
+      ],
+    } as unknown as Dashboard);
+    expect(notes).toEqual([]);
+    expect(dashboard.panels?.map((p) => [p.type, p.gridPos])).toEqual([
+      ['row', { x: 0, y: 0, w: 24, h: 1 }],
+      ['stat', { x: 0, y: 1, w: 8, h: 4 }],
+      ['timeseries', { x: 8, y: 1, w: 16, h: 4 }],
+      ['row', { x: 0, y: 5, w: 24, h: 1 }],
+    ]);
+    expect(dashboard.panels?.[1]?.fieldConfig?.defaults).toMatchObject({
+      unit: 's',
+      thresholds: { steps: [{ value: null }, { value: 1 }, { value: 2 }] },
+    });
+    expect(dashboard.panels?.[2]?.fieldConfig?.defaults).toMatchObject({
+      unit: 'Bps',
+      custom: { fillOpacity: 30, stacking: { mode: 'normal' } },
+    });
+    expect(dashboard.panels?.[3]?.panels).toHaveLength(1);
+  });
+  it('leaves what is new as it is', () => {
+    const now: Dashboard = {
+      title: 'new',
+      panels: [{ id: 1, type: 'timeseries', gridPos: { x: 0, y: 0, w: 1, h: 1 } }],
+    };
+    expect(migrate(now)).toEqual({ dashboard: now, notes: [] });
   });
 });

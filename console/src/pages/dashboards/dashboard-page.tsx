@@ -12,6 +12,7 @@ import { Empty, Loading, Page, QueryView } from '../../components/states.tsx';
 import { download } from '../../lib/csv.ts';
 import { reportOn } from '../../lib/dashboard/import-report.ts';
 import { interpolate, type Values } from '../../lib/dashboard/interpolate.ts';
+import { migrate } from '../../lib/dashboard/migrate.ts';
 import { type Dashboard, layOut, type Panel } from '../../lib/dashboard/model.ts';
 import { absoluteRange } from '../../lib/time-range.ts';
 import { useText } from '../../lib/use-text.ts';
@@ -69,22 +70,26 @@ function Board({
   const queries = useQueryClient();
   const { toggle } = useFullscreenElement();
   const [closed, setClosed] = useState<ReadonlySet<number>>(
-    () => new Set((dashboard.panels ?? []).filter((p) => p.type === 'row' && p.collapsed).map((p) => p.id ?? -1)),
+    () =>
+      new Set(
+        (migrate(dashboard).dashboard.panels ?? [])
+          .filter((p) => p.type === 'row' && p.collapsed)
+          .map((p) => p.id ?? -1),
+      ),
   );
   const [editing, setEditing] = useState<{ panel?: Panel } | undefined>();
   const [history, setHistory] = useState(false);
+  // old panels are shown as their successors; what is saved and exported stays as it came
+  const shown = useMemo(() => migrate(dashboard).dashboard, [dashboard]);
   const variables = useVariables(dashboard);
   const resolved = variables.data ?? [];
   const values: Values = useMemo(() => Object.fromEntries(resolved.map((r) => [r.variable.name, r.value])), [resolved]);
   const ownMarks = search['marks'] !== '0';
-  const fromQueries = useAnnotations(dashboard, values);
+  const fromQueries = useAnnotations(dashboard, values, variables.data !== undefined);
   const fromEvents = useEventMarks(ownMarks);
   const marks = useMemo(() => [...fromQueries, ...fromEvents], [fromQueries, fromEvents]);
   const report = useMemo(() => reportOn(dashboard), [dashboard]);
-  const placed = useMemo(
-    () => layOut(dashboard, closed, (name) => values[name]?.values ?? []),
-    [dashboard, closed, values],
-  );
+  const placed = useMemo(() => layOut(shown, closed, (name) => values[name]?.values ?? []), [shown, closed, values]);
 
   // a dashboard opens with its own range, unless the address names one
   useEffect(() => {

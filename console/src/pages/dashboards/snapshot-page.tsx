@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { snapshot as fetchSnapshot } from '../../api/vigie.ts';
 import { Page, QueryView } from '../../components/states.tsx';
 import { interpolate, type Values } from '../../lib/dashboard/interpolate.ts';
+import { migrate } from '../../lib/dashboard/migrate.ts';
 import { type Dashboard, layOut } from '../../lib/dashboard/model.ts';
 import { useText } from '../../lib/use-text.ts';
 import { useView } from '../../lib/view.ts';
@@ -58,7 +59,7 @@ function Kept({ dashboard, data }: { readonly dashboard: Dashboard; readonly dat
   const values = data.values ?? {};
   return (
     <PanelGrid
-      placed={layOut(dashboard, closed, (name) => values[name]?.values ?? [])}
+      placed={layOut(migrate(dashboard).dashboard, closed, (name) => values[name]?.values ?? [])}
       values={values}
       marks={[]}
       closed={closed}

@@ -11,12 +11,13 @@ import { useView } from '../../lib/view.ts';
 const MARKS_MAX = 300;
 const NONE: readonly Mark[] = [];
 
-export function useAnnotations(dashboard: Dashboard, values: Values): readonly Mark[] {
+/** `ready`: the variables have their values; before, a query would ask with their names in it. */
+export function useAnnotations(dashboard: Dashboard, values: Values, ready: boolean): readonly Mark[] {
   const { tenant, range } = useView();
   const list = (dashboard.annotations?.list ?? []).filter((a) => a.enable !== false && a.expr);
   const query = useQuery({
     queryKey: ['annotations', tenant, dashboard.uid, range.from, range.to, values],
-    enabled: list.length > 0,
+    enabled: ready && list.length > 0,
     refetchInterval: 60_000,
     queryFn: async () => {
       const span = absoluteRange(range, Date.now());

@@ -34,7 +34,7 @@ export function TimeSeriesPanel({ panel, data, height, marks, onCanvas }: BodyPr
   const series = data.series.slice(0, SERIES_MAX).map((s): ChartSeries => {
     const config = fieldConfig(panel, s.name, s.refId);
     const custom = config.custom ?? {};
-    if ((custom['stacking'] as { mode?: string } | undefined)?.mode === 'normal') stacked = true;
+    if (((custom['stacking'] as { mode?: string } | undefined)?.mode ?? 'none') !== 'none') stacked = true;
     const negative = custom['transform'] === 'negative-Y';
     return {
       name: config.displayName || s.name,
