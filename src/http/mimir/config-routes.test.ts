@@ -44,7 +44,7 @@ beforeEach(() => {
     clock: new FakeClock(),
     logger: silentLogger,
     options: () => ({ tenant: tenantId('default'), rules: [] }) as never,
-    catalogue: () => [{ name: 'catalogue/host.yml', text: 'groups: []\n', source: 'catalogue' }],
+    catalogue: async () => [{ name: 'catalogue/host.yml', text: 'groups: []\n', source: 'catalogue' }],
     prometheusRuleFiles: () => [],
     check: async (_tenant, config) => {
       for (const { name, text } of config.rules)
