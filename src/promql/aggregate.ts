@@ -67,7 +67,6 @@ export function* aggregate(
     default: {
       const out: Row[] = [];
       for (const g of yield* group(c, e, rows)) {
-        c.meter.tick();
         const hasHistograms = g.rows.some((r) => r.histograms);
         if (hasHistograms)
           out.push(yield* aggregateHistograms(c, e, g.labels, g.rows, (floats) => reduce(c, e, g.labels, floats)));

@@ -7,8 +7,6 @@ import type { CompileRegex } from './regex-port.ts';
 
 /** Steps a range query may have; Prometheus' own bound. */
 export const STEPS_MAX = 11_000;
-/** Work items between two looks at clock and cancel signal. */
-const CHECK_EVERY = 256;
 /** How long evaluation holds the thread before it lets others run; measured in docs/decisions/0010. */
 const SLICE_MS = 6;
 
@@ -69,7 +67,6 @@ export class QueryMeter {
   readonly #cancelled: () => boolean;
   readonly #now: () => number;
   readonly #deadline: number;
-  #ticks = 0;
   #sliceStart: number;
   #work = 0;
   samples = 0;
@@ -101,11 +98,7 @@ export class QueryMeter {
     this.#sliceStart = this.#now();
   }
 
-  /** Called once per unit of work; throws when the query must end. */
-  tick(): void {
-    if (++this.#ticks % CHECK_EVERY === 0) this.look();
-  }
-
+  /** Throws when the query must end. */
   look(): void {
     if (this.#cancelled()) throw new VigieError('canceled', 'query was canceled in expression evaluation');
     if (this.#now() > this.#deadline)

@@ -323,6 +323,8 @@ function aggregateParam(c: Context, operand: Expr, param: Float64Array): Float64
 const merged = (c: Context, rows: readonly Row[]): Sliced<Row[]> => mergedRows(() => c.meter.due(c.n), rows);
 
 function* evaluate(c: Context, e: Expr): Sliced<Value> {
+  // scalars and the like take memory too: steps without end must not go uncounted
+  c.meter.addSamples(c.n);
   switch (e.kind) {
     case 'number':
       return { kind: 'scalar', values: new Float64Array(c.n).fill(e.value) };

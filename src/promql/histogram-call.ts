@@ -83,7 +83,6 @@ export function* overBuckets(
       );
   const out: Row[] = [];
   for (const g of yield* grouped(c, rows, source)) {
-    c.meter.tick();
     for (const question of questions) {
       const base = renamed(c, g, true);
       const labels = question.label === undefined ? base.labels : base.labels.with(label, question.label);

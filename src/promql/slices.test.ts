@@ -96,6 +96,12 @@ describe('evaluation in slices', () => {
   it.each([
     ['too many samples', 'sum_over_time((m_total + m_total)[4h:1s])', { samplesMax: 1_000_000 }, 'limit: 1000000'],
     ['too many series', 'm_total + m_total', { seriesMax: 119 }, 'at most 119'],
+    [
+      'scalars over endless steps',
+      'sum_over_time(vector((time() + time()) + (time() + time()))[40000000s:1s])',
+      {},
+      'too many samples',
+    ],
     ['as many rows as values', 'count_values("v", m_total * time())', { samplesMax: 20_000_000 }, 'too many samples'],
     [
       'many pairs',

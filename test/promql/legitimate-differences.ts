@@ -22,6 +22,9 @@ export function legitimate(query: string, ours: Answer, theirs: Answer): string 
     return 'negative factors make gauge histograms (3.7)';
   if (/\bavg\b/.test(query) && /Inf/.test(query) && values?.includes('h count'))
     return 'averages of infinite histograms';
+  if (/\b(?:rate|increase)\(\(/.test(query) && values?.includes('h count'))
+    return 'extrapolation of native histograms stops at zero (3.6)';
+  if (/\b(?:sin|cos|tan)\(/.test(query) && query.includes('^')) return 'last digits of a power, magnified by an angle';
   if (query.includes('%') && query.includes('^') && difference(ours.data, theirs.data, 1e-5) === undefined)
     return 'last digits of a power, magnified by a remainder';
   if (/\b(?:topk|bottomk)\b/.test(query) && difference(ours.data, theirs.data, 1e-6) === undefined)
