@@ -33,9 +33,9 @@ import { IndexCache } from './block-index.ts';
 import type { BlockPorts } from './block-reader.ts';
 import { cardinalityOf } from './cardinality.ts';
 import { type Disk, realDisk } from './disk.ts';
-import { Gather } from './gather.ts';
+import { type DeletedRange, Gather } from './gather.ts';
 import { IncrementalReader } from './incremental-reader.ts';
-import { Maintenance } from './maintenance.ts';
+import { CUT_DELAY_MS, Maintenance } from './maintenance.ts';
 import { RawPages } from './raw-pages.ts';
 import { replayWal, segmentNumbers } from './replay.ts';
 import { Tenant } from './tenant.ts';
@@ -48,6 +48,8 @@ export const METRICS_FORMAT = 1;
 /** Slice of main-thread work between two turns of the event loop. */
 const SLICE_MS = 5;
 const MAINTENANCE_MS = 30_000;
+/** Series per tenant with ranges that deleteSeries hid and that no merge has removed yet. */
+const DELETED_SERIES_MAX = 1_000_000;
 /** Indexes of blocks kept in memory; the others are read again when a query needs them. */
 const INDEX_CACHE_BYTES = 128 * 1024 * 1024;
 
@@ -299,11 +301,13 @@ export class EmbeddedMetricsStore implements MetricsStore {
     const inBlocks = Math.min(this.#o.clock.now(), Math.max(...t.blocks.map((b) => b.footer.endMs - 1)));
     const newest = Math.max(t.head.maxTimeMs, inBlocks);
     const cut = { startMs: range.startMs, endMs: Math.min(range.endMs, newest) };
-    for (const s of await this.reader(tenant).select(matchers, cut)) {
-      const list = t.deleted.get(s.labels.key);
-      if (list) list.push(cut);
-      else t.deleted.set(s.labels.key, [cut]);
-    }
+    const found = await this.reader(tenant).select(matchers, cut);
+    if (t.deleted.size + found.length > DELETED_SERIES_MAX)
+      throw new VigieError(
+        'too_large',
+        `${found.length} more series with deleted ranges exceed the limit of ${DELETED_SERIES_MAX}; clean tombstones first`,
+      );
+    for (const s of found) t.deleted.set(s.labels.key, joined([...(t.deleted.get(s.labels.key) ?? []), cut]));
     await this.#exclusive(() => saveDeleted(t, this.#tenantFolder(tenant)));
   }
 
@@ -352,9 +356,11 @@ export class EmbeddedMetricsStore implements MetricsStore {
       await syncFolder(path.join(this.#o.folder, 'tenants'));
       await this.#wal.roll();
       const first = this.#wal.segment;
+      const active = this.#o.clock.now() - CUT_DELAY_MS;
       // the others' samples leave the log for blocks, then the log that still names the tenant goes
       for (const other of this.#tenants.values()) {
-        for (const w of [...other.head.frozen, ...other.head.windows.values()]) await this.#upkeep.cut(other, w);
+        for (const w of [...other.head.frozen, ...other.head.windows.values()])
+          await this.#upkeep.cut(other, w, active);
         await saveSmall(other, this.#tenantFolder(other.id));
       }
       for (const n of segmentNumbers(path.join(this.#o.folder, 'wal')))
@@ -486,6 +492,17 @@ export class EmbeddedMetricsStore implements MetricsStore {
     }
     return best;
   }
+}
+
+/** Ranges in order, overlapping ones made one. */
+function joined(ranges: readonly DeletedRange[]): DeletedRange[] {
+  const out: { startMs: number; endMs: number }[] = [];
+  for (const r of [...ranges].sort((a, b) => a.startMs - b.startMs)) {
+    const last = out.at(-1);
+    if (last && r.startMs <= last.endMs + 1) last.endMs = Math.max(last.endMs, r.endMs);
+    else out.push({ ...r });
+  }
+  return out;
 }
 
 async function linkOrCopy(from: string, to: string): Promise<void> {

@@ -32,7 +32,7 @@ import { saveDeleted, saveSmall, sorted } from './tenant-files.ts';
 import { segmentName, type Wal } from './wal.ts';
 
 /** A window is cut this long after its end, once nobody has written to it for a minute. */
-const CUT_DELAY_MS = 15 * 60_000;
+export const CUT_DELAY_MS = 15 * 60_000;
 const CUT_IDLE_MS = 60_000;
 /** No merged block is longer, nor than a tenth of the retention. */
 const MERGED_MS_MAX = 31 * 24 * 3_600_000;
@@ -108,15 +108,15 @@ export class Maintenance {
     }
   }
 
-  /** Writes one window as a block. When that fails the window stays readable and is tried again first. */
-  async cut(t: Tenant, window: HeadWindow): Promise<void> {
+  /** Writes one window as a block; series written to since `keepFromMs` stay known. When that fails the window stays readable and is tried again first. */
+  async cut(t: Tenant, window: HeadWindow, keepFromMs?: number): Promise<void> {
     window.cut ??= this.#p.wal().position;
     const pause = this.#p.blocks.pacer();
     if (!t.head.frozen.has(window)) await t.head.freeze(window, pause);
     const meta = { startMs: window.startMs, endMs: window.endMs, cut: window.cut };
     const block = await this.#write(t, meta, seriesOf(t, window));
     t.blocks = sorted([...t.blocks, block]);
-    const gone = t.head.release(window);
+    const gone = t.head.release(window, keepFromMs);
     if (gone.length > 0) for (const k of t.keys.values()) k.clear();
   }
 

@@ -234,8 +234,11 @@ export class TenantHead {
       this.seal(ref);
   }
 
-  /** Drops a window whose block is in place, gives back idle memory, forgets series without any sample here. */
-  release(window: HeadWindow): number[] {
+  /**
+   * Drops a window whose block is in place, gives back idle memory, forgets series without any sample here, but for
+   * those that were written to at `keepFromMs` or later.
+   */
+  release(window: HeadWindow, keepFromMs = Number.POSITIVE_INFINITY): number[] {
     this.frozen.delete(window);
     this.minTimeMs = Math.min(...[...this.windows.values(), ...this.frozen].map((w) => w.firstMs));
     const gone: number[] = [];
@@ -247,6 +250,7 @@ export class TenantHead {
         this.#rawBytes -= SLOT_CAPACITIES[this.#class[ref]!]! * 12;
         this.#slots[ref] = NO_SLOT;
       }
+      if (this.#lastT[ref]! >= keepFromMs) continue;
       if (all.every((w) => w.head(ref) === NO_CHUNK && !w.late.has(ref) && !w.histograms.has(ref))) gone.push(ref);
     }
     this.index.remove(gone);
@@ -272,6 +276,22 @@ export class TenantHead {
     for (const w of this.frozen) if (windowHas(w, ref, startMs, endMs)) return true;
     for (const w of this.windows.values()) if (windowHas(w, ref, startMs, endMs)) return true;
     return false;
+  }
+
+  /** Hands over the floats after `afterMs`, in order, if all of them are still raw; false when they may be elsewhere. */
+  readRaw(ref: number, afterMs: number, into: { push(timeMs: number, low: number, high: number): void }): boolean {
+    const n = this.#rawCount[ref]!;
+    const base = this.#base[ref]!;
+    if (n === 0 || base > afterMs) return false;
+    const slot = this.#slot;
+    this.#raw.locate(this.#class[ref]!, this.#slots[ref]!, slot);
+    const { offsets, bits } = slot.page;
+    const end = slot.at + n;
+    const after = afterMs - base;
+    let i = end;
+    while (i > slot.at && offsets[i - 1]! > after) i--;
+    for (; i < end; i++) into.push(base + offsets[i]!, bits[2 * i]!, bits[2 * i + 1]!);
+    return true;
   }
 
   /** Hands the samples of a series in the range to `into`, oldest first except for late ones. */
