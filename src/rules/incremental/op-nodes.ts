@@ -213,6 +213,27 @@ export class AggregateNode extends GroupNode {
     const out = this.values;
     const comp = this.#comp;
     const op = this.#op;
+    if (op === 'sum') {
+      // written out: most rules are sums
+      for (let i = 0; i < n; i++) {
+        const before = this.n;
+        const at = this.placeOf(groupOf[ids[i]!]!);
+        const x = values[i]!;
+        if (at === before) {
+          out[at] = x;
+          comp[at] = 0;
+          continue;
+        }
+        const s = out[at]!;
+        const t = s + x;
+        if (t === Number.POSITIVE_INFINITY || t === Number.NEGATIVE_INFINITY) comp[at] = 0;
+        else if (Math.abs(s) >= Math.abs(x)) comp[at]! += s - t + x;
+        else comp[at]! += x - t + s;
+        out[at] = t;
+      }
+      for (let g = 0; g < this.n; g++) out[g]! += comp[g]!;
+      return;
+    }
     for (let i = 0; i < n; i++) {
       const before = this.n;
       const at = this.placeOf(groupOf[ids[i]!]!);
@@ -226,20 +247,13 @@ export class AggregateNode extends GroupNode {
         continue;
       }
       const s = out[at]!;
-      if (op === 'sum') {
-        const t = s + x;
-        if (t === Number.POSITIVE_INFINITY || t === Number.NEGATIVE_INFINITY) comp[at] = 0;
-        else if (Math.abs(s) >= Math.abs(x)) comp[at]! += s - t + x;
-        else comp[at]! += x - t + s;
-        out[at] = t;
-      } else if (op === 'count') out[at] = s + 1;
+      if (op === 'count') out[at] = s + 1;
       else if (op === 'max') {
         if (Number.isNaN(s) || x > s) out[at] = x;
       } else if (op === 'min') {
         if (Number.isNaN(s) || x < s) out[at] = x;
       } else if (op === 'avg') this.#average(at, x);
     }
-    if (op === 'sum') for (let g = 0; g < this.n; g++) out[g]! += comp[g]!;
     if (op === 'avg')
       for (let g = 0; g < this.n; g++)
         out[g] = this.#incremental[g] ? out[g]! + comp[g]! : out[g]! / this.#count[g]! + comp[g]! / this.#count[g]!;

@@ -144,8 +144,10 @@ export class IncrementalReader {
 
   /** Hands over the floats after `afterMs`, oldest first; false when they did not come in order. */
   read(ref: number, afterMs: number, sink: Sink): boolean {
+    const head = this.#head;
+    if (head.readRaw(ref, afterMs, sink)) return true;
     this.#new.begin(afterMs, sink);
-    this.#head.gather(ref, afterMs + 1, Number.POSITIVE_INFINITY, this.#new as unknown as Gather);
+    head.gather(ref, afterMs + 1, Number.POSITIVE_INFINITY, this.#new as unknown as Gather);
     return this.#new.inOrder;
   }
 
