@@ -17,7 +17,7 @@ import { createJudge } from './judges/create-judge.ts';
 
 const WEEK_MS = 7 * 86_400_000;
 /** Forecasts of one back-test; more origins are spread wider. */
-export const BACKTEST_FORECASTS_MAX = 3_000;
+export const BACKTEST_FORECASTS_MAX = 800;
 /** An alert up to this many steps after a bad stretch ended still belongs to it. */
 const GRACE_STEPS = 5;
 
