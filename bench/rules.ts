@@ -28,6 +28,7 @@ const rulesPerTenant = Number(process.argv[4] ?? 60);
 const quick = process.argv[5] === 'quick';
 /** Past that rules look at. */
 const PREFILL_ROUNDS = 45;
+const WARM_CYCLES = 6;
 const BOUNDS = ['0.005', '0.01', '0.025', '0.05', '0.1', '0.25', '0.5', '1', '2.5', '5', '10', '+Inf'];
 
 interface Bench {
@@ -188,13 +189,13 @@ async function ingest(round: number, timeMs: number): Promise<void> {
 const firstMs = Math.floor(Date.now() / 1000) * 1000 - PREFILL_ROUNDS * STEP_MS;
 for (let round = 0; round < PREFILL_ROUNDS; round++) await ingest(round, firstMs + round * STEP_MS);
 for (const s of sides) if (s.kind === 'vigie') await send(s.withRules.port, 'GET', '/start');
-// two cycles for plans, caches and the compiler of JavaScript to settle
+// some cycles for plans, caches and the compiler of JavaScript to settle
 let round = Math.ceil((Date.now() - firstMs) / STEP_MS);
 const until = async (r: number): Promise<void> => {
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, firstMs + r * STEP_MS - Date.now())));
 };
 const cpu = new Map<Running, number>();
-for (let cycle = -2; cycle < cycles; cycle++, round++) {
+for (let cycle = -WARM_CYCLES; cycle < cycles; cycle++, round++) {
   await until(round);
   if (cycle === 0) for (const r of running) cpu.set(r, cpuSeconds(r.pid));
   await ingest(round, firstMs + round * STEP_MS);

@@ -236,16 +236,15 @@ export class RangeNode extends LeafNode {
     while (hi > first && times[hi - 1]! > timeMs) hi--;
     const fromMs = timeMs - this.#f.rangeMs;
     if (hi === first || times[hi - 1]! <= fromMs) return;
-    // the first sample inside the window: windows are short and most samples are in it, so from the old end
+    // the first sample inside the window: samples mostly stand at even distances, so it is near where that says
     let lo = first;
-    if (hi - first > 32) {
-      let high = hi;
-      while (lo < high) {
-        const mid = (lo + high) >> 1;
-        if (times[mid]! > fromMs) high = mid;
-        else lo = mid + 1;
-      }
-    } else while (times[lo]! <= fromMs) lo++;
+    if (hi - first > 1) {
+      const newest = times[hi - 1]!;
+      lo = hi - 1 - Math.floor((newest - fromMs) / (newest - times[hi - 2]!));
+      if (lo < first) lo = first;
+    }
+    while (lo > first && times[lo - 1]! > fromMs) lo--;
+    while (times[lo]! <= fromMs) lo++;
     this.found++;
     if (rings.lastStale[slot]! > fromMs) {
       this.#withoutStale(timeMs, id, times.subarray(lo, hi), rings.values.subarray(lo, hi));
