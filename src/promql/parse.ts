@@ -5,7 +5,7 @@
  */
 import type { SyntaxNode } from '@lezer/common';
 import { parser as grammar } from '@prometheus-io/lezer-promql';
-import { VigieError } from '../lib/errors.ts';
+import { messageOf, VigieError } from '../lib/errors.ts';
 import { METRIC_NAME } from '../model/labels.ts';
 import type { Matcher, MatchOp } from '../model/matcher.ts';
 import type {
@@ -23,7 +23,13 @@ import { parseNumber, unquote } from './literal.ts';
 import { type ParseOptions, parseError } from './parse-error.ts';
 
 /** Longest query text read, in UTF-16 units. */
-export const QUERY_CHARS_MAX = 1_000_000;
+export const QUERY_CHARS_MAX = 100_000;
+/**
+ * Longer texts are not repaired to find a better place for the error: repair takes time that grows with the square of
+ * the length for some texts, and would hold the thread.
+ */
+const REPAIR_CHARS_MAX = 4_000;
+const strictGrammar = grammar.configure({ strict: true });
 /** Deepest nesting of expressions read: recursion must not exhaust the stack. */
 export const QUERY_DEPTH_MAX = 500;
 /** Operators of one chain without parentheses: the parser of the grammar stops a little behind. */
@@ -38,7 +44,7 @@ export function parse(written: string, options: ParseOptions = {}): Expr {
     throw text.trim() !== ''
       ? parseError(text, 0, 'no expression found in input')
       : new VigieError('bad_query', 'unknown position: parse error: no expression found in input');
-  const tree = grammar.parse(text);
+  const tree = text.length > REPAIR_CHARS_MAX ? strictTree(text) : grammar.parse(text);
   let bad: SyntaxNode | undefined;
   tree.iterate({
     enter(n) {
@@ -78,6 +84,15 @@ function chained(top: SyntaxNode): number {
   let n = 0;
   for (let node = top.firstChild; node; node = node.firstChild) if (node.name === 'BinaryExpr') n++;
   return n;
+}
+
+function strictTree(text: string): ReturnType<typeof grammar.parse> {
+  try {
+    return strictGrammar.parse(text);
+  } catch (cause) {
+    const at = Number(/ (\d+)$/.exec(messageOf(cause))?.[1] ?? 0);
+    throw parseError(text, at, `unexpected ${JSON.stringify(text.slice(at, at + 20))}`);
+  }
 }
 
 function skipComments(node: SyntaxNode): SyntaxNode {

@@ -127,8 +127,33 @@ describe('evaluation in slices', () => {
     const deep = `${'('.repeat(5_000)}m_total${')'.repeat(5_000)}`;
     await expect(engine.instant(source, deep, 0)).rejects.toThrow('parse error');
     await expect(engine.instant(source, `${'-'.repeat(20_000)}m_total`, 0)).rejects.toThrow();
-    await expect(engine.instant(source, `m_total${' + m_total'.repeat(5_000)}`, 0)).rejects.toThrow(
-      'operators in a row',
-    );
+    await expect(engine.instant(source, `m_total${' + m_total'.repeat(380)}`, 0)).rejects.toThrow('operators in a row');
+  });
+
+  it.each([
+    ['brackets', 'm{'.repeat(50_000)],
+    ['quotes', '"'.repeat(99_999)],
+    ['words', 'm '.repeat(50_000)],
+    ['a chain', `m${' + m'.repeat(24_000)}`],
+    ['labels', `sum by (${Array.from({ length: 8_000 }, (_, i) => `label_${i}`).join(', ')}) (m)`],
+  ])('reads or refuses a text of 100,000 characters of %s without holding the thread', (_what, text) => {
+    const engine = new QueryEngine({ compileRegex, monotonicMs: () => 0 });
+    const spent: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      const mark = process.threadCpuUsage();
+      try {
+        engine.parse(text);
+      } catch (error) {
+        expect(isVigieError(error, 'bad_query')).toBe(true);
+      }
+      const used = process.threadCpuUsage(mark);
+      spent.push((used.user + used.system) / 1000);
+    }
+    expect(Math.min(...spent)).toBeLessThan(50);
+  });
+
+  it('refuses longer texts', async () => {
+    const engine = new QueryEngine({ compileRegex, monotonicMs: () => 0 });
+    await expect(engine.instant(source, `m${' '.repeat(100_000)}`, 0)).rejects.toThrow('at most 100000 are read');
   });
 });
