@@ -34,6 +34,10 @@ const STEADY_RATIO = 3;
 /** Points a window needs. */
 const WINDOW_MIN = 12;
 const LOOKS_BACK_MAX = 240;
+/** Earlier moments, and steps ahead of each, that say how wide an interval has to be. */
+const ORIGINS = 8;
+const CHECKS = 5;
+const WIDENING_MAX = 50;
 
 interface Pace {
   readonly slope: number;
@@ -53,24 +57,32 @@ interface Rotation {
   readonly at: readonly number[];
 }
 
-/** Forecasts a filling thing. Missing values repeat the one before. */
-export function exhaustion(input: ArrayLike<number | null>, options: ExhaustionOptions): Exhaustion {
-  const values = clean(input);
+/** What is expected of the values after `values`, whose emptyings are `resets`. */
+interface Projection {
+  readonly mean: Float64Array;
+  /** Typical error so many points ahead. */
+  readonly spread: (ahead: number) => number;
+  readonly pace: Pace;
+  /** Set while regular emptyings are to be relied on. */
+  readonly rotation: Rotation | undefined;
+  /** Points until the next emptying; Infinity without. */
+  readonly next: number;
+}
+
+function project(values: Float64Array, resets: readonly number[], horizon: number): Projection {
   const n = values.length;
-  const horizon = Math.max(1, Math.floor(options.horizon));
-  const { threshold } = options;
-  const resets = findResets(values);
   const from = resets.length > 0 ? resets[resets.length - 1]! : 0;
   const last = values[n - 1]!;
-  const rotation = rotationOf(values, resets);
+  const known = rotationOf(values, resets);
   const pace = paceOf(values, Math.min(from, Math.max(0, n - 4)), n, horizon, resets);
   const sinceReset = n - 1 - from;
-  const trusted =
-    rotation !== undefined &&
-    sinceReset <= rotation.longest * 1.1 + 2 &&
-    last <= Math.max(...rotation.peaks) + 3 * pace.noise + Math.abs(pace.slope) * rotation.every * 0.1;
-  const next = trusted ? Math.max(1, Math.round(rotation.longest - sinceReset)) : Number.POSITIVE_INFINITY;
-
+  const rotation =
+    known !== undefined &&
+    sinceReset <= known.longest * 1.1 + 2 &&
+    last <= Math.max(...known.peaks) + 3 * pace.noise + Math.abs(pace.slope) * known.every * 0.1
+      ? known
+      : undefined;
+  const next = rotation ? Math.max(1, Math.round(rotation.longest - sinceReset)) : Number.POSITIVE_INFINITY;
   const mean = new Float64Array(horizon);
   for (let h = 0; h < horizon; h++) {
     const ahead = h + 1;
@@ -79,8 +91,22 @@ export function exhaustion(input: ArrayLike<number | null>, options: ExhaustionO
   }
   const spread = (ahead: number): number =>
     Math.hypot(pace.noise, pace.slopeError * ahead, pace.noise * 0.3 * Math.sqrt(ahead)) + 1e-12 * Math.abs(last);
-  const intervals = (options.levels ?? []).map((level) => {
-    const z = normalQuantile(0.5 + level / 2);
+  return { mean, spread, pace, rotation, next };
+}
+
+/** Forecasts a filling thing. Missing values repeat the one before. */
+export function exhaustion(input: ArrayLike<number | null>, options: ExhaustionOptions): Exhaustion {
+  const values = clean(input);
+  const n = values.length;
+  const horizon = Math.max(1, Math.floor(options.horizon));
+  const { threshold } = options;
+  const resets = findResets(values);
+  const last = values[n - 1]!;
+  const { mean, spread, pace, rotation, next } = project(values, resets, horizon);
+  const levels = options.levels ?? [];
+  const ratios = levels.length > 0 ? pastRatios(values, resets, horizon) : [];
+  const intervals = levels.map((level) => {
+    const z = widening(ratios, level);
     return {
       level,
       lower: mean.map((m, h) => m - z * spread(h + 1)),
@@ -91,7 +117,7 @@ export function exhaustion(input: ArrayLike<number | null>, options: ExhaustionO
 
   const reach = Math.min(horizon, next);
   let probability = normalUpper((threshold - (pace.level + pace.slope * reach)) / spread(reach));
-  if (trusted) probability = Math.max(probability, peakProbability(rotation, threshold, horizon));
+  if (rotation) probability = Math.max(probability, peakProbability(rotation, threshold, horizon));
   else if (pace.slope > 0) probability = comparable(values, resets, pace.slope, horizon, threshold, probability);
   const eta = pace.slope > 0 ? Math.max(0, (threshold - pace.level) / pace.slope) : Number.POSITIVE_INFINITY;
   const steady = pace.slope > STEADY_RATIO * pace.slopeError;
@@ -102,6 +128,36 @@ export function exhaustion(input: ArrayLike<number | null>, options: ExhaustionO
     pointsToThreshold: steady && eta <= next ? Math.min(eta, 1e6) : Number.POSITIVE_INFINITY,
     resets: resets.length,
   };
+}
+
+/** Errors of forecasts from earlier moments over their own spread, ascending. */
+function pastRatios(values: Float64Array, resets: readonly number[], horizon: number): number[] {
+  const n = values.length;
+  const first = Math.max(2 * WINDOW_MIN, n >> 1);
+  const latest = n - Math.max(1, Math.ceil(horizon / 2));
+  const out: number[] = [];
+  if (latest <= first) return out;
+  for (let k = 0; k < ORIGINS; k++) {
+    const o = Math.round(first + ((latest - first) * k) / (ORIGINS - 1));
+    const p = project(
+      values.subarray(0, o),
+      resets.filter((r) => r < o),
+      horizon,
+    );
+    for (let q = 1; q <= CHECKS; q++) {
+      const h = Math.ceil((horizon * q) / CHECKS);
+      if (o + h <= n) out.push(Math.min(WIDENING_MAX, Math.abs(values[o + h - 1]! - p.mean[h - 1]!) / p.spread(h)));
+    }
+  }
+  return out.sort((a, b) => a - b);
+}
+
+/** Half width in spreads: what held before (conformal), with the normal's as the least. */
+function widening(ratios: readonly number[], level: number): number {
+  const z = normalQuantile(0.5 + level / 2);
+  if (ratios.length < 8) return z;
+  const rank = Math.ceil((ratios.length + 1) * level) - 1;
+  return Math.max(z, ratios[Math.min(rank, ratios.length - 1)]!);
 }
 
 function clean(input: ArrayLike<number | null>): Float64Array {
