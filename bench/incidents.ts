@@ -116,9 +116,15 @@ function compare(
   const fired = [...incidentOf.keys()];
   score.alerts += fired.length;
   score.incidents += incidents.size;
-  for (let i = 0; i < fired.length; i++)
-    for (let j = i + 1; j < fired.length; j++) {
-      const [a, b] = [fired[i]!, fired[j]!];
+  // an alert that fires again within its incident is one alert of it, however often it flaps
+  const seen = new Set<string>();
+  const distinct = fired.filter((l) => {
+    const key = `${incidentOf.get(l)}\u0000${l.fault}\u0000${JSON.stringify(l.signal.labels)}`;
+    return !seen.has(key) && seen.add(key) !== undefined;
+  });
+  for (let i = 0; i < distinct.length; i++)
+    for (let j = i + 1; j < distinct.length; j++) {
+      const [a, b] = [distinct[i]!, distinct[j]!];
       const together = incidentOf.get(a) === incidentOf.get(b);
       const same = a.fault !== '' && a.fault === b.fault;
       // two alerts that belong to no fault have no truth to be right or wrong about

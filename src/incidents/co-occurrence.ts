@@ -14,7 +14,7 @@ export interface CoOccurrenceState {
   readonly sinceMs: number;
   readonly lastMs: number;
   readonly begins: Readonly<Record<string, number>>;
-  /** `a\u0000b` with a < b -> begins of one that had the other nearby. */
+  /** `a\u001fb` with a < b -> begins of one that had the other nearby. */
   readonly pairs: Readonly<Record<string, number>>;
 }
 
@@ -86,4 +86,4 @@ export class CoOccurrence {
   }
 }
 
-const pairKey = (a: string, b: string): string => (a < b ? `${a}\u0000${b}` : `${b}\u0000${a}`);
+const pairKey = (a: string, b: string): string => (a < b ? `${a}\u001f${b}` : `${b}\u001f${a}`);

@@ -322,6 +322,25 @@ describe('criticality', () => {
   });
 });
 
+describe('a rise while people are being told', () => {
+  it('goes on by the same policy, and begins anew by another', async () => {
+    const w = await withPolicy();
+    const mild = signal({ labels: { severity: 'warning' } });
+    const [id] = await w.service.observe(acme, [mild]);
+    await w.clock.advance(1_000);
+    await w.service.observe(acme, [signal({ name: 'ApiDown' })]);
+    await w.clock.advance(1_000);
+    expect((await w.service.get(acme, id!)).escalation.generation).toBe(1);
+    expect(w.sent.filter((s) => s.message.receiver === 'slack-team')).toHaveLength(1);
+    const { directory } = await w.service.tenant(acme);
+    await directory.putPolicy({ ...POLICY, name: 'urgent', match: { criticality: ['P1'] } });
+    await w.service.observe(acme, [
+      signal({ name: 'Outage', labels: { severity: 'critical', business_impact: 'high' } }),
+    ]);
+    expect((await w.service.get(acme, id!)).escalation).toMatchObject({ generation: 2, policy: 'urgent' });
+  });
+});
+
 describe('tenants', () => {
   it('see nothing of each other: lists, links, live stream, verdicts (I9)', async () => {
     const picture = async (): Promise<TenantPicture> => ({
@@ -451,6 +470,14 @@ describe('correlation in the service', () => {
     expect(incident.alerts[1]!.why.join(' ')).toContain('1 hop from api in the service graph');
     expect(incident.causes[0]!.component).toBe('database:db-1');
     expect(incident.causes[0]!.evidence.join(' ')).toContain('deploy 5 min before');
+  });
+
+  it('keeps an alert with a NUL in it, without the NUL', async () => {
+    const w = await world();
+    const odd = signal({ labels: { path: 'a\0b' }, annotations: { summary: 'x\0y' } });
+    const [id] = await w.service.observe(acme, [odd]);
+    expect(JSON.stringify(await w.service.get(acme, id!))).not.toContain('\\u0000');
+    expect(await w.service.observe(acme, [{ ...odd, status: 'resolved' }])).toEqual([id]);
   });
 
   it('takes a storm of 10,000 alerts in a bounded time and loses none', async () => {

@@ -170,8 +170,16 @@ export interface Incident {
   readonly nextDueAtMs: number;
 }
 
+/** Without NUL, which PostgreSQL cannot keep: one odd label must not lose an alert. */
+export const keepable = (text: string): string => (text.includes('\0') ? text.replaceAll('\0', '') : text);
+export const keepableTexts = (texts: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.values(texts).some((v) => v.includes('\0'))
+    ? Object.fromEntries(Object.entries(texts).map(([k, v]) => [k, keepable(v)]))
+    : texts;
+
 /** An entry more; the middle of a long time line goes first, its begin and its end stay. */
-export function withEntry(incident: Incident, entry: TimelineEntry): Incident {
+export function withEntry(incident: Incident, given: TimelineEntry): Incident {
+  const entry = { ...given, text: keepable(given.text) };
   if (incident.timeline.length < TIMELINE_MAX) return { ...incident, timeline: [...incident.timeline, entry] };
   const head = incident.timeline.slice(0, 100);
   const tail = incident.timeline.slice(100 + 50);
@@ -194,7 +202,7 @@ export function updatedAlert(old: IncidentAlert, signal: Signal, nowMs: number):
   const endsAtMs = signal.status === 'resolved' ? (signal.endsAtMs ?? nowMs) : undefined;
   return {
     ...rest,
-    annotations: signal.annotations,
+    annotations: keepableTexts(signal.annotations),
     state: signal.status,
     startsAtMs: changed && signal.status === 'firing' ? signal.startsAtMs : old.startsAtMs,
     changesMs: changed ? [...old.changesMs, nowMs].slice(-CHANGES_KEPT) : old.changesMs,

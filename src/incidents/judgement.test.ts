@@ -97,6 +97,8 @@ describe('correlation', () => {
     for (let i = 0; i < 20; i++) c.learn('Rare', NOW + 2_000 * MINUTE + i * 60 * MINUTE);
     expect(c.strength('Always', 'Rare').strength).toBeLessThan(0.3);
     expect(new CoOccurrence(c.state()).strength('Always', 'Rare')).toEqual(c.strength('Always', 'Rare'));
+    // PostgreSQL keeps no NUL
+    expect(JSON.stringify(c.state())).not.toContain('\\u0000');
     expect(TOGETHER_MS).toBe(15 * MINUTE);
   });
 

@@ -4,7 +4,7 @@ import { componentKind, componentName, componentOf } from './component.ts';
 import type { CorrelationDecision } from './correlate.ts';
 import { criticalityOf, severityOf } from './criticality.ts';
 import { IDLE } from './escalation.ts';
-import type { Incident, IncidentAlert, Signal } from './incident.ts';
+import { type Incident, type IncidentAlert, keepable, keepableTexts, type Signal } from './incident.ts';
 import { towardsTenant, VERDICT_UNKNOWN, verdictOf } from './verdict.ts';
 
 export interface JudgeInput {
@@ -73,8 +73,8 @@ export function newAlert(
 ): IncidentAlert {
   return {
     fingerprint,
-    labels: signal.labels,
-    annotations: signal.annotations,
+    labels: keepableTexts(signal.labels),
+    annotations: keepableTexts(signal.annotations),
     source: signal.source,
     generatorURL: signal.generatorURL ?? '',
     state: signal.status,
@@ -97,6 +97,6 @@ export function servicesOf(alerts: readonly IncidentAlert[]): readonly string[] 
 
 export function titleOf(signal: Pick<Signal, 'labels' | 'annotations'>): string {
   const summary = signal.annotations['summary'] ?? '';
-  if (summary !== '') return summary.slice(0, 200);
+  if (summary !== '') return keepable(summary).slice(0, 200);
   return `${signal.labels['alertname'] ?? 'Alert'} on ${componentName(componentOf(signal.labels))}`.slice(0, 200);
 }

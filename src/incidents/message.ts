@@ -86,7 +86,8 @@ export function composeMessage(input: MessageInput): OutgoingMessage {
     title,
     text: lines.join('\n'),
     labels: {
-      alertname: 'Incident',
+      // default templates show the name of an alert and little else
+      alertname: title.slice(0, 200),
       incident: incident.id,
       severity: incident.severity,
       criticality: incident.criticality,

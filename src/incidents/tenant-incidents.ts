@@ -349,7 +349,12 @@ export class TenantIncidents {
       else if (isHigher(next.criticality, before.criticality)) {
         const text = `${before.criticality} -> ${next.criticality}: ${words}`;
         const noted = withEntry(next, { atMs: nowMs, kind: 'criticality', text, actor: 'vigie' });
-        this.#keep(this.#move(noted, 'criticality_raised', nowMs, 'vigie', text), draft);
+        // people who are being told by the same policy already are not told everything again
+        const goesOn =
+          isEscalating(noted.state) &&
+          noted.escalation.status === 'waiting' &&
+          noted.escalation.policy === this.#chosen(noted).name;
+        this.#keep(goesOn ? noted : this.#move(noted, 'criticality_raised', nowMs, 'vigie', text), draft);
         // what was bad was bad: it does not fall again
       } else this.#keep({ ...next, criticality: before.criticality }, draft);
     }
