@@ -137,35 +137,33 @@ export class SeriesIndex {
   remove(refs: readonly number[]): void {
     if (refs.length === 0) return;
     for (const ref of refs) this.#changed(this.peek(ref));
-    const gone = new Set(refs);
-    const touched = new Map<number, Set<number>>();
+    const gone = new Uint8Array(this.size);
+    for (const ref of refs) gone[ref] = 1;
+    const names = new Set<number>();
+    const shrunk = new Map<Postings, readonly [name: number, value: number]>();
     for (const ref of refs) {
       const start = this.#start[ref]!;
       for (let i = start; i < start + 2 * this.#count[ref]!; i += 2) {
         const name = this.#pool[i]!;
-        let values = touched.get(name);
-        if (!values) touched.set(name, (values = new Set()));
-        values.add(this.#pool[i + 1]!);
+        const value = this.#pool[i + 1]!;
+        const entries = this.#names.get(name)!;
+        const entry = entries.get(value);
+        names.add(name);
+        if (typeof entry === 'number') entries.delete(value);
+        else if (entry) shrunk.set(entry, [name, value]);
       }
       this.#count[ref] = 0;
       this.#labels[ref] = undefined;
       this.#free.push(ref);
       this.alive--;
     }
-    for (const [name, values] of touched) {
-      const entries = this.#names.get(name)!;
-      for (const value of values) {
-        const entry = entries.get(value)!;
-        if (typeof entry === 'number') entries.delete(value);
-        else {
-          let n = 0;
-          for (let i = 0; i < entry.length; i++) if (!gone.has(entry.refs[i]!)) entry.refs[n++] = entry.refs[i]!;
-          entry.length = n;
-          if (n === 0) entries.delete(value);
-        }
-      }
-      if (entries.size === 0) this.#names.delete(name);
+    for (const [entry, [name, value]] of shrunk) {
+      let n = 0;
+      for (let i = 0; i < entry.length; i++) if (gone[entry.refs[i]!] === 0) entry.refs[n++] = entry.refs[i]!;
+      entry.length = n;
+      if (n === 0) this.#names.get(name)!.delete(value);
     }
+    for (const name of names) if (this.#names.get(name)!.size === 0) this.#names.delete(name);
     this.#compactPool();
     this.#forgetStrings();
     this.#rehash(this.#slots.length);
