@@ -425,7 +425,7 @@ describe('restarts, crashes and clock steps', () => {
             w.documents.transaction = original;
           }
         }
-        await w.clock.advance(2 * 60 * MINUTE);
+        await w.clock.advance(3 * 60 * MINUTE);
         await settle();
         const incident = await w.service.get(acme, id!);
         expect(incident.escalation.status).toBe('exhausted');
@@ -437,6 +437,17 @@ describe('restarts, crashes and clock steps', () => {
       { numRuns: 80 },
     );
   }, 120_000);
+
+  it('is not held up by a clock that was set back while it was away', async () => {
+    const w = await withPolicy();
+    await w.service.observe(acme, [signal()]);
+    await w.clock.advance(1_000);
+    await w.service[Symbol.asyncDispose]();
+    w.clock.step(-5 * 60 * MINUTE);
+    await w.restart();
+    await w.clock.advance(10 * MINUTE + 1_000);
+    expect(w.sent.map(receiver)).toContain('specialists');
+  });
 
   it('keeps the pace of steps when the clock is set', async () => {
     const w = await withPolicy();

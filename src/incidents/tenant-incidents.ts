@@ -131,7 +131,31 @@ export class TenantIncidents {
     const learned = await documents.collection<CoOccurrenceState>(this.tenant, LEARNED).get('co-occurrence');
     this.#learned = new CoOccurrence(learned?.body);
     await this.#outbox.load();
+    await this.#boundDeadlines();
     this.#o.onDeadline();
+  }
+
+  /** No deadline is further away than what set it allows: the clock may have been set back while Vigie was away. */
+  #boundDeadlines(): Promise<void> {
+    return this.#change(async (draft) => {
+      const nowMs = this.#o.ports.clock.now();
+      for (const incident of this.#store.live()) {
+        const policy = this.policyOf(incident);
+        const { escalation, recovery, idle } = incident.timers;
+        const step = Math.max(...policy.steps.map((s) => s.timeout));
+        const hold = resolveAfterMs(incident, this.#o.settings, nowMs);
+        const timers = {
+          ...incident.timers,
+          ...(escalation !== undefined && incident.hushed === ''
+            ? { escalation: Math.min(escalation, nowMs + step) }
+            : {}),
+          ...(recovery === undefined ? {} : { recovery: Math.min(recovery, nowMs + hold) }),
+          ...(idle === undefined ? {} : { idle: Math.min(idle, nowMs + policy.idle_after) }),
+        };
+        const bounded = withTimers(incident, timers);
+        if (JSON.stringify(timers) !== JSON.stringify(incident.timers)) this.#keep(bounded, draft);
+      }
+    });
   }
 
   live(): readonly Incident[] {
