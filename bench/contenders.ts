@@ -3,10 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { Labels } from '../src/model/labels.ts';
 import { encodeWriteRequest } from '../src/store/wire/remote-write.ts';
 import { snappyCompress } from '../src/store/wire/snappy.ts';
-import { findPeer, freePort, httpReady, peerVersion, type Started, start } from '../test/support/peers.ts';
+import { findPeer, freePort, httpReady, PEERS_DIR, peerVersion, type Started, start } from '../test/support/peers.ts';
 
 export const STEP_MS = 15_000;
 const TICKS_PER_SECOND = 100;
@@ -46,11 +47,20 @@ function prometheus(binary: string): Contender {
   };
 }
 
-function victoria(binary: string): Contender {
-  const text = execFileSync(binary, ['--version'], { stdio: ['ignore', 'pipe', 'pipe'] }).toString();
-  const version = /\d+\.\d+\.\d+/.exec(text)?.[0] ?? text.trim().slice(0, 60);
+/** Debian builds VictoriaMetrics without a version in the program: the package knows it. */
+function victoriaVersion(suite: 'sid' | undefined): string {
+  if (!suite)
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg's own placeholder
+    return execFileSync('dpkg-query', ['-W', '-f', '${Version}', 'victoria-metrics'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).toString();
+  const log = path.join(PEERS_DIR, suite, 'usr/share/doc/victoria-metrics/changelog.Debian.gz');
+  return /\(([^)]*)\)/.exec(gunzipSync(readFileSync(log)).toString('utf8', 0, 200))?.[1] ?? 'of unknown version';
+}
+
+function victoria(binary: string, suite: 'sid' | undefined): Contender {
   return {
-    name: `victoria-metrics ${version}`,
+    name: `victoria-metrics ${victoriaVersion(suite)}`,
     kind: 'victoria',
     binary,
     ready: '/health',
@@ -82,7 +92,7 @@ export function contenders(): Contender[] {
   }
   for (const suite of [undefined, 'sid'] as const) {
     const v = findPeer('victoria-metrics', suite);
-    if (v) out.push(victoria(v));
+    if (v) out.push(victoria(v, suite));
   }
   return out;
 }
