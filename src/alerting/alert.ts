@@ -16,14 +16,17 @@ export interface Alert {
 
 export const isResolved = (alert: Alert, atMs: number): boolean => alert.endsAtMs <= atMs;
 
-/** The stored alert after `next` arrived: overlapping reports are merged, others replace. */
+/**
+ * The stored alert after `next` arrived: overlapping reports are merged, others replace. The younger is the one that
+ * came later, whatever the clock said meanwhile.
+ */
 export function mergeAlert(old: Alert | undefined, next: Alert, nowMs: number): Alert {
   if (!old) return next;
   const overlap =
     (next.endsAtMs > old.startsAtMs && next.endsAtMs < old.endsAtMs) ||
     (next.startsAtMs > old.startsAtMs && next.startsAtMs < old.endsAtMs);
   if (!overlap) return next;
-  const [older, younger] = next.updatedAtMs < old.updatedAtMs ? [next, old] : [old, next];
+  const [older, younger] = [old, next];
   let endsAtMs = younger.endsAtMs;
   if (isResolved(younger, nowMs)) {
     if (isResolved(older, nowMs) && older.endsAtMs > endsAtMs) endsAtMs = older.endsAtMs;

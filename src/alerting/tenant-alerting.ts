@@ -25,7 +25,14 @@ import { Dispatcher, type Flush, type Group } from './dispatcher.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type DeadLetter, type Decision, FINGERPRINTS_PER_DECISION_MAX, History, type Verdict } from './history.ts';
 import { Inhibitor } from './inhibitor.ts';
-import { LOG_RETENTION_MS, type LogEntry, NotificationLog, reasonToNotify } from './notification-log.ts';
+import {
+  beforeTrying,
+  LOG_RETENTION_MS,
+  type LogEntry,
+  NotificationLog,
+  reasonToNotify,
+  toldFiring,
+} from './notification-log.ts';
 import type { SendPorts } from './notify/channel.ts';
 import { type Integration, nameOf } from './receiver-config.ts';
 import { type Route, routesOf } from './routes.ts';
@@ -297,7 +304,7 @@ export class TenantAlerting {
 
   #wasTold(groupKey: string, receiver: string, fingerprint: string): boolean {
     const integrations = this.#config.receivers.get(receiver)?.integrations ?? [];
-    return integrations.some((i) => this.#told.get(groupKey, receiver, nameOf(i))?.firing.includes(fingerprint));
+    return integrations.some((i) => toldFiring(this.#told.get(groupKey, receiver, nameOf(i)), fingerprint));
   }
 
   async #flush(flush: Flush): Promise<boolean> {
@@ -374,9 +381,18 @@ export class TenantAlerting {
       const idempotencyKey = createHash('sha256')
         .update(JSON.stringify([groupKey, route.receiver, name, entry?.atMs ?? 0, view.firing, view.resolved]))
         .digest('hex');
+      const blank = { groupKey, receiver: route.receiver, integration: name, atMs: 0, firing: [], resolved: [] };
+      const expiresAtMs = nowMs + Math.min(LOG_RETENTION_MS, 2 * route.repeatIntervalMs);
+      const noted = beforeTrying(entry ?? { ...blank, expiresAtMs }, view.firing);
+      if (noted) {
+        // noted only afterwards, a crash in between would hide the next begin, or the end, of these alerts
+        this.#told.set(noted);
+        await this.#log.append([{ k: 'n', v: noted }]);
+      }
       const delivery = await this.#send(flush, integration, sending, idempotencyKey, reason);
       if (!delivery.ok) {
         this.#failed(flush, name, sending, delivery);
+        if (delivery.refused) this.#forgetBegun(groupKey, route.receiver, name, entry?.maybeFiring);
         return false;
       }
       this.#decide(flush, 'sent', reason, sending, name, delivery.attempts);
@@ -406,6 +422,15 @@ export class TenantAlerting {
   ): Promise<Delivery> {
     const templates = this.#config.templates;
     return this.#sender.send({ flush, integration, alerts, templates, idempotencyKey, reason, once });
+  }
+
+  /** The receiver has certainly not heard of what was new this time. */
+  #forgetBegun(groupKey: string, receiver: string, integration: string, before: readonly string[] = []): void {
+    const entry = this.#told.get(groupKey, receiver, integration);
+    if (!entry?.maybeFiring || this.#closed) return;
+    const fresh: LogEntry = { ...entry, maybeFiring: before };
+    this.#told.set(fresh);
+    this.#later([{ k: 'n', v: fresh }]);
   }
 
   #failed(flush: Flush, integration: string, alerts: readonly Alert[], delivery: Delivery): void {

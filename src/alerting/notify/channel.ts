@@ -129,7 +129,14 @@ export interface Notification {
 export type Outcome =
   | { readonly kind: 'sent' }
   /** `retry`: worth another try before the flush's deadline. */
-  | { readonly kind: 'failed'; readonly retry: boolean; readonly error: string; readonly retryAfterMs?: number };
+  | {
+      readonly kind: 'failed';
+      readonly retry: boolean;
+      readonly error: string;
+      readonly retryAfterMs?: number;
+      /** The receiver has said no; absent when it may have heard all the same. */
+      readonly refused?: boolean;
+    };
 
 export interface Channel {
   /** `slack`; the configuration key is this plus `_configs`. */

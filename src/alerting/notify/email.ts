@@ -87,7 +87,12 @@ export const email: Channel = {
     } catch (error) {
       const code = (error as { responseCode?: number }).responseCode;
       // 5xx is the mail server's final word, all else may pass
-      return { kind: 'failed', retry: code === undefined || code < 500, error: messageOf(error) };
+      return {
+        kind: 'failed',
+        retry: code === undefined || code < 500,
+        error: messageOf(error),
+        refused: code !== undefined,
+      };
     }
   },
 };

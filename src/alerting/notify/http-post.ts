@@ -50,6 +50,7 @@ export function judge(
     kind: 'failed',
     // a receiver that names the time of the next try wants one
     retry: status >= 500 || retryStatus.includes(status) || (status === 429 && retryAfterMs !== undefined),
+    refused: true,
     error: `unexpected status code ${status}: ${body.slice(0, ERROR_TEXT_MAX)}`,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
