@@ -5,6 +5,7 @@ import { plainTemplates } from '../../test/support/plain-templates.ts';
 import { parseAlertingConfig } from '../alerting/config.ts';
 import { TenantAlerting } from '../alerting/tenant-alerting.ts';
 import { Random } from '../demo/random.ts';
+import { policySchema } from '../incidents/policy.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { Labels } from '../model/labels.ts';
 import { tenantId } from '../model/tenant.ts';
@@ -177,7 +178,13 @@ describe('a rehearsal', () => {
     const list = episodes('small', 1, 30);
     const period = { fromMs: NOW, toMs: NOW + DAY };
     const present = await rehearse(list, period, rehearsalEngines(options()));
-    const quick = await rehearse(list, period, rehearsalEngines(options({ acknowledgeAfterMs: 5 * MINUTE })));
+    // as a directory hands it out: durations read already
+    const read = policySchema.parse(POLICY);
+    const quick = await rehearse(
+      list,
+      period,
+      rehearsalEngines(options({ policies: [read], acknowledgeAfterMs: 5 * MINUTE })),
+    );
     const diff = diffTold(present.told, quick.told);
     const specialists = diff.byReceiver.find((r) => r.to === 'specialists')!;
     expect(specialists.before).toBeGreaterThan(0);

@@ -41,13 +41,24 @@ export interface RehearsedIncidents {
   close(): Promise<void>;
 }
 
+/** A policy as people write it: one that was read already has its durations in ms. */
+function asWritten(policy: unknown): unknown {
+  const p = policy as { readonly idle_after?: unknown; readonly steps?: readonly { readonly timeout?: unknown }[] };
+  const text = (ms: unknown): unknown => (typeof ms === 'number' && ms > 0 ? `${ms}ms` : ms);
+  return {
+    ...p,
+    ...(p.idle_after === undefined ? {} : { idle_after: text(p.idle_after) }),
+    steps: (p.steps ?? []).map((s) => ({ ...s, timeout: text(s.timeout) })),
+  };
+}
+
 export async function rehearsedIncidents(options: RehearsedIncidentsOptions): Promise<RehearsedIncidents> {
   const { tenant, clock } = options;
   const documents = new VolatileDocuments();
   for (const [spec, list] of [
     [SCHEDULES, options.schedules],
     [CONTACTS, options.contacts],
-    [POLICIES, options.policies],
+    [POLICIES, options.policies.map(asWritten)],
   ] as const)
     for (const d of list) await documents.collection<unknown>(tenant, spec).put((d as { name: string }).name, d);
   const acknowledged = new Set<string>();

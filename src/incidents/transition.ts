@@ -83,7 +83,14 @@ function timed(incident: Incident, input: TransitionInput): Incident {
       return { ...incident, resolvedAtMs: nowMs, recoveredAtMs: incident.recoveredAtMs ?? nowMs };
     case 'reopened': {
       if (input.event === 'criticality_raised' && incident.resolvedAtMs === undefined) return incident;
-      const { resolvedAtMs: _r, recoveredAtMs: _c, acknowledgedAtMs: _a, mitigatedAtMs: _m, ...rest } = incident;
+      const {
+        resolvedAtMs: _r,
+        recoveredAtMs: _c,
+        acknowledgedAtMs: _a,
+        acknowledgedBy: _b,
+        mitigatedAtMs: _m,
+        ...rest
+      } = incident;
       return { ...rest, reopenings: incident.reopenings + 1 };
     }
     case 'merged':
