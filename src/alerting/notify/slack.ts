@@ -48,6 +48,7 @@ export const slack: Channel = {
       fail('app_token', 'at most one of api_url/api_url_file & app_token/app_token_file must be configured');
     // what the integration says itself goes before what is said for all
     if (own('api_url')) config['app_token'] = undefined;
+    if (!config['app_token']) config['app_url'] = undefined;
     else if (config['app_token']) config['api_url'] = undefined;
     if (!config['api_url'] && !config['app_token']) fail('api_url', 'missing api_url in slack config');
   },

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callRoute } from '../../../test/support/call-route.ts';
 import { FakeClock, settle } from '../../../test/support/fake-clock.ts';
 import { temporaryFolder } from '../../../test/support/peers.ts';
-import { plainTemplates } from '../../../test/support/plain-templates.ts';
 import { AlertingService } from '../../alerting/alerting-service.ts';
+import { goTemplates } from '../../alerting/notify/templates.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import { Labels } from '../../model/labels.ts';
 import { tenantId } from '../../model/tenant.ts';
@@ -57,7 +57,7 @@ beforeEach(() => {
     clock,
     logger: silentLogger,
     externalURL: 'http://vigie.test',
-    templates: plainTemplates,
+    templates: goTemplates,
     ports: (tenant) => ({
       mail: async () => {},
       http: async (request) => {
@@ -87,7 +87,18 @@ async function fire(tenant: string, ...sets: Record<string, string>[]): Promise<
 /** Past group_wait, with the files written. */
 async function flush(): Promise<void> {
   await clock.advance(11_000);
-  for (let i = 0; i < 50; i++) await settle();
+  const decided = async (): Promise<number> =>
+    (await Promise.all(['a', 'b'].map((t) => service.tenant(tenantId(t)))))
+      .map((t) => t.history.search({}).length)
+      .reduce((x, y) => x + y);
+  // a real file is written before each notification: until nothing new was decided for a while
+  for (let i = 0, before = -1, quiet = 0; i < 300 && quiet < 5; i++) {
+    await settle();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const now = await decided();
+    quiet = now === before && now > 0 ? quiet + 1 : 0;
+    before = now;
+  }
 }
 const get = <T>(path: string, tenant = 'a', role: 'viewer' | 'responder' | 'editor' = 'viewer') =>
   callRoute<T>(routes, 'GET', `/vigie/v1${path}`, { tenant, role });

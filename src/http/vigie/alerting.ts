@@ -250,7 +250,7 @@ function detailOf({ channel, config }: Integration): string {
   for (const [name, field] of Object.entries(channel.fields)) {
     const value = config[name];
     if (typeof value !== 'string' || value === '' || value.includes('{{')) continue;
-    if (field.kind === 'url' || field.kind === 'secretUrl') {
+    if (field.kind === 'url' || field.kind === 'secretUrl' || field.kind === 'secretTemplateUrl') {
       if (URL.canParse(value)) parts.push(new URL(value).host);
     } else if (field.kind !== 'secret' && (name === 'to' || name === 'channel' || name === 'room_id'))
       parts.push(value);
