@@ -14,12 +14,11 @@ import type {
   Window,
 } from './fit-protocol.ts';
 import { createJudge } from './judges/create-judge.ts';
+import { GRACE_STEPS } from './truth.ts';
 
 const WEEK_MS = 7 * 86_400_000;
 /** Forecasts of one back-test; more origins are spread wider. */
 export const BACKTEST_FORECASTS_MAX = 800;
-/** An alert up to this many steps after a bad stretch ended still belongs to it. */
-const GRACE_STEPS = 5;
 
 interface Tally {
   announced: number;

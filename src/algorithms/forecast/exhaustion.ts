@@ -37,7 +37,7 @@ const LOOKS_BACK_MAX = 240;
 /** Earlier moments, and steps ahead of each, that say how wide an interval has to be. */
 const ORIGINS = 8;
 const CHECKS = 5;
-const WIDENING_MAX = 50;
+const WIDENING_MAX = 1e9;
 
 interface Pace {
   readonly slope: number;
