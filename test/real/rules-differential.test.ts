@@ -213,6 +213,23 @@ async function feeder(
   };
 }
 
+async function compareApi(theirUrl: string, ourUrl: string, suite: 'sid' | undefined): Promise<void> {
+  const get = async (base: string, p: string): Promise<unknown> =>
+    ordered(withoutTimes(((await (await fetch(base + p)).json()) as { data: unknown }).data));
+  for (const p of [
+    '/api/v1/rules',
+    '/api/v1/rules?type=record',
+    '/api/v1/rules?type=alert&rule_name[]=High',
+    '/api/v1/alerts',
+  ]) {
+    // 2.42 knows no filter by rule name and keeps groups that a filter emptied
+    if (suite !== 'sid' && p.includes('?')) continue;
+    const [theirs, ours] = await Promise.all([get(theirUrl, p), get(ourUrl, p)]);
+    if (suite === 'sid') expect(JSON.stringify(ours), p).toBe(JSON.stringify(theirs));
+    else expect(ours, p).toMatchObject(theirs as object);
+  }
+}
+
 describe.each([undefined, 'sid'] as const)('rules beside Prometheus %s', (suite) => {
   it.skipIf(peerMissing('prometheus', suite))('agree over time, and in the API', { timeout: 90_000 }, async () => {
     using folder = temporaryFolder();
@@ -246,23 +263,17 @@ scrape_configs: [{ job_name: feed, static_configs: [{ targets: ["127.0.0.1:${tar
     await using api = await serveRoutes(
       prometheusRulesRoutes({ view: (c) => service.view(c.tenant), parseSelector: () => [], compileMatcher }),
     );
-    const get = async (base: string, p: string): Promise<unknown> =>
-      ((await (await fetch(base + p)).json()) as { data: unknown }).data;
 
-    // the API is compared in a second in which nothing changes
-    await new Promise((resolve) => setTimeout(resolve, startMs + 14_800 - Date.now()));
-    for (const p of [
-      '/api/v1/rules',
-      '/api/v1/rules?type=record',
-      '/api/v1/rules?type=alert&rule_name[]=High',
-      '/api/v1/alerts',
-    ]) {
-      const theirs = ordered(withoutTimes(await get(url, p)));
-      const ours = ordered(withoutTimes(await get(api.url, p)));
-      // 2.42 knows no filter by rule name and keeps groups that a filter emptied
-      if (suite !== 'sid' && p.includes('?')) continue;
-      if (suite === 'sid') expect(JSON.stringify(ours), p).toBe(JSON.stringify(theirs));
-      else expect(ours, p).toMatchObject(theirs as object);
+    // the API is compared when nothing changed for a while; a busy machine may spoil one such moment, not all
+    const moments = [14_700, 23_700, 29_700];
+    for (const [i, moment] of moments.entries()) {
+      await new Promise((resolve) => setTimeout(resolve, startMs + moment - Date.now()));
+      try {
+        await compareApi(url, api.url, suite);
+        break;
+      } catch (error) {
+        if (i === moments.length - 1) throw error;
+      }
     }
 
     await new Promise((resolve) => setTimeout(resolve, startMs + RUN_MS - Date.now()));
