@@ -60,7 +60,9 @@ function plan(v: Float64Array, from: number, n: number): number {
     const s = sorted.subarray(0, count);
     for (let i = 0; i < count; i++) s[i] = v[from + i]!;
     s.sort();
-    for (let width = 0; width < bestWidth; width++) {
+    const exceptionBytes = 2 + Math.ceil(widthOf(s[count - 1]! - s[0]!) / 7);
+    // the narrower the fields the more exceptions: once those alone cost more than the best plan, no narrower one is better
+    for (let width = bestWidth - 1; width >= 0; width--) {
       const reach = 2 ** width;
       let most = 0;
       let mostLow = 0;
@@ -71,8 +73,10 @@ function plan(v: Float64Array, from: number, n: number): number {
           mostLow = low;
         }
       }
-      const cost = (width * count) / 8 + (count - most) * (2 + Math.ceil(widthOf(s[count - 1]! - s[0]!) / 7));
-      if (cost < best) {
+      const exceptions = (count - most) * exceptionBytes;
+      if (exceptions > best) break;
+      const cost = (width * count) / 8 + exceptions;
+      if (cost <= best) {
         best = cost;
         bestBase = s[mostLow]!;
         bestWidth = width;
