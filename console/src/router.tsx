@@ -40,9 +40,8 @@ const routes = [
   page('/forecasts', () => import('./pages/forecasts/forecasts-page.tsx'), 'ForecastsPage'),
   page('/detectors', () => import('./pages/detectors/detectors-page.tsx'), 'DetectorsPage'),
   page('/administration', () => import('./pages/administration/administration-page.tsx'), 'AdministrationPage'),
-  ...['catalogue', 'logs', 'traces', 'automation', 'compliance'].map((name) =>
-    page(`/${name}`, planned, 'PlannedPage'),
-  ),
+  page('/catalogue', () => import('./pages/catalogue/catalogue-page.tsx'), 'CataloguePage'),
+  ...['logs', 'traces', 'automation', 'compliance'].map((name) => page(`/${name}`, planned, 'PlannedPage')),
 ];
 
 export const router = createRouter({

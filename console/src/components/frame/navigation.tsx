@@ -49,7 +49,7 @@ export const PLACES: readonly Place[] = [
   { path: '/targets', label: 'nav.targets', icon: IconTarget, hotkey: '7' },
   { path: '/cardinality', label: 'nav.cardinality', icon: IconChartDots },
   { path: '/query-log', label: 'nav.queryLog', icon: IconReportAnalytics },
-  { path: '/catalogue', label: 'nav.catalogue', icon: IconBook2, planned: true },
+  { path: '/catalogue', label: 'nav.catalogue', icon: IconBook2 },
   { path: '/forecasts', label: 'nav.forecasts', icon: IconTimeline },
   { path: '/detectors', label: 'nav.detectors', icon: IconRadar2 },
   { path: '/logs', label: 'nav.logs', icon: IconFileText, planned: true },

@@ -251,6 +251,8 @@ function Diff({ text }: { readonly text: string }) {
       {text
         .trimEnd()
         .split('\n')
+        // the names of the two files say nothing here
+        .slice(2)
         .map((line, i) => (
           <div
             // biome-ignore lint/suspicious/noArrayIndexKey: lines of a text have no other identity
