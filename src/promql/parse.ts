@@ -196,6 +196,8 @@ class Builder {
   }
 
   #number(node: SyntaxNode): { value: number; duration: boolean } {
+    // the grammar would read `0.5unless` as two words
+    if (/\w/.test(this.#text[node.to] ?? '')) this.#fail(node, `bad number or duration syntax: ${this.#of(node)}`);
     const n = parseNumber(this.#of(node));
     if (!n) this.#fail(node, `error parsing number: ${JSON.stringify(this.#of(node))}`);
     return n;
@@ -402,7 +404,13 @@ class Builder {
   }
 
   #labels(node: SyntaxNode): string[] {
-    return this.#kids(node).map((k) => (k.name === 'QuotedLabelName' ? this.#string(k.firstChild!) : this.#of(k)));
+    return this.#kids(node).map((k) => {
+      if (k.name === 'QuotedLabelName') return this.#string(k.firstChild!);
+      const name = this.#of(k);
+      // the one keyword that Prometheus does not take for a label here
+      if (name.toLowerCase() === 'without') this.#fail(k, `unexpected <without> in grouping opts, expected label`);
+      return name;
+    });
   }
 
   #selector(node: SyntaxNode): VectorSelector {
