@@ -6,7 +6,7 @@ const SECRET_KEYS = new Set(
   `api_key api_secret api_token api_url auth_password auth_secret bearer_token bot_token client_secret credentials key
   opsgenie_api_key password routing_key secret_key service_key slack_api_url slack_app_token smtp_auth_password
   smtp_auth_secret token url user_key victorops_api_key webhook_url wechat_api_secret secrets alert_source_token
-  token_id rocketchat_token rocketchat_token_id mattermost_webhook_url telegram_bot_token smtp_auth_password`.split(
+  app_token token_id rocketchat_token rocketchat_token_id mattermost_webhook_url telegram_bot_token smtp_auth_password`.split(
     /\s+/,
   ),
 );
