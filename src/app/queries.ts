@@ -60,7 +60,7 @@ export class Queries {
       engine: this.engine,
       clock: this.#input.clock,
       limits: (context) => this.limits(context.tenant),
-      admit: (context, run) => this.gate.run(context.tenant, undefined, run),
+      admit: (context, run, signal) => this.gate.run(context.tenant, signal, run),
       onQuery: (context, query) => this.log.add(context.tenant, context.principal.name, query),
     };
   }
