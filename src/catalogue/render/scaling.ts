@@ -39,7 +39,13 @@ export function* scaling(context: RenderContext, scope: Scope): Generator<Artefa
       const spec = object['spec'] as { triggers: unknown[] };
       spec.triggers = [
         ...spec.triggers,
-        ...custom.map((metric) => context.native.object('automation/scaling/trigger.yaml', { ...values, metric })),
+        ...custom.map((metric) =>
+          // a counter is judged by its growth, a level as it stands
+          context.native.object(
+            `automation/scaling/${/_(total|count|sum)$/.test(metric) ? 'trigger' : 'trigger-gauge'}.yaml`,
+            { ...values, metric },
+          ),
+        ),
       ];
     }
     yield {
