@@ -166,6 +166,23 @@ describe('the whole way', () => {
     expect(new Set(w.sent.map((s) => s.message.id)).size).toBe(w.sent.length);
   });
 
+  it('wakes nobody for what L1 repaired, and goes on at once when that did not hold', async () => {
+    const w = await withPolicy();
+    w.playbooks = 1;
+    const [id] = await w.service.observe(acme, [signal()]);
+    await w.clock.advance(2 * MINUTE);
+    await w.service.observe(acme, [signal({ status: 'resolved' })]);
+    await w.clock.advance(1.9 * MINUTE);
+    expect(w.sent).toEqual([]); // the step was due a minute ago
+    await w.service.observe(acme, [signal()]);
+    await w.clock.advance(1_000);
+    expect(w.sent.map(receiver)).toContain('slack-team');
+    await w.service.observe(acme, [signal({ status: 'resolved' })]);
+    await w.clock.advance(30 * MINUTE);
+    expect((await w.service.get(acme, id!)).state).toBe('resolved');
+    expect(w.sent.map(receiver)).not.toContain('specialists');
+  });
+
   it('comes back when it is acknowledged and nothing happens; a note counts as something', async () => {
     const w = await withPolicy();
     const [id] = await w.service.observe(acme, [signal()]);

@@ -60,6 +60,8 @@ const FACTS_MS = 60_000;
 const DUE_PER_PASS_MAX = 10_000;
 /** How late a hand-over notice may be. */
 const HAND_OVER_LOOK_MS = 60_000;
+/** A step that waits for a recovery to prove itself is due this long after that. */
+const HELD_MS = 1;
 const RELATED_CHANGES_MAX = 50;
 /** Changes looked at before the first bad sample, and after it. */
 const CHANGES_BEFORE_MS = 3_600_000;
@@ -300,7 +302,7 @@ export class TenantIncidents {
     next = { ...next, flapping: isFlapping(next, nowMs) };
     if (signal.status === 'firing') next = this.#firedAgain(next, nowMs);
     else if (signal.status === 'unknown') {
-      next = withTimers(next, withoutTimer(next.timers, 'recovery'));
+      next = this.#unheld(next, nowMs);
       next = this.#move(next, 'data_lost', nowMs, 'vigie', 'data is missing');
     } else if (allRecovered(next)) {
       const recovery = nowMs + resolveAfterMs(next, this.#o.settings, nowMs);
@@ -311,8 +313,18 @@ export class TenantIncidents {
     if (!draft.judge.has(target.id)) draft.judge.set(target.id, target);
   }
 
+  /** The recovery is off; a step that waited for it is due. */
+  #unheld(incident: Incident, nowMs: number): Incident {
+    const { escalation, recovery } = incident.timers;
+    const held = escalation !== undefined && recovery !== undefined && escalation === recovery + HELD_MS;
+    return withTimers(incident, {
+      ...withoutTimer(incident.timers, 'recovery'),
+      ...(held ? { escalation: nowMs } : {}),
+    });
+  }
+
   #firedAgain(incident: Incident, nowMs: number): Incident {
-    const { recoveredAtMs: _gone, ...rest } = withTimers(incident, withoutTimer(incident.timers, 'recovery'));
+    const { recoveredAtMs: _gone, ...rest } = this.#unheld(incident, nowMs);
     return this.#move(rest, 'alert_fired', nowMs, 'vigie', 'an alert fires');
   }
 
@@ -604,8 +616,11 @@ export class TenantIncidents {
       return;
     }
     const window = this.directory.maintenanceFor(incident.services, nowMs);
-    if (window) {
-      this.#keep(withTimers(next, { ...next.timers, escalation: window.endsAtMs }), draft);
+    // nobody is woken for what has recovered and only has to prove it; should it fire again, the step is taken then
+    const waitsMs =
+      window?.endsAtMs ?? (next.timers.recovery === undefined ? undefined : next.timers.recovery + HELD_MS);
+    if (waitsMs !== undefined) {
+      this.#keep(withTimers(next, { ...next.timers, escalation: waitsMs }), draft);
       return;
     }
     if (next.hushed !== '') next = { ...next, hushed: '' };
