@@ -41,7 +41,7 @@ export const TEMPLATE_FOLDERS: readonly TemplateFolder[] = [
   folder('TP21', 'business_intelligence/kpis', 'KPI definitions and targets'),
   folder('TP22', 'business_intelligence/reports', 'scheduled reports', 'place'),
   folder('TP23', 'business_intelligence/predictive', 'KPI forecasts, churn risk, outlook', 'place'),
-  folder('TP24', 'automation/remediation', 'playbooks', 'place'),
+  folder('TP24', 'automation/remediation', 'playbooks'),
   folder('TP25', 'automation/scaling', 'scaling policies'),
   folder('TP26', 'automation/maintenance', 'maintenance windows and upkeep', 'place'),
 ];
