@@ -195,10 +195,12 @@ const until = async (r: number): Promise<void> => {
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, firstMs + r * STEP_MS - Date.now())));
 };
 const cpu = new Map<Running, number>();
+let behindMs = 0;
 for (let cycle = -WARM_CYCLES; cycle < cycles; cycle++, round++) {
   await until(round);
   if (cycle === 0) for (const r of running) cpu.set(r, cpuSeconds(r.pid));
   await ingest(round, firstMs + round * STEP_MS);
+  behindMs = Math.max(behindMs, Date.now() - (firstMs + round * STEP_MS));
 }
 await until(round);
 const used = new Map(running.map((r) => [r, cpuSeconds(r.pid) - cpu.get(r)!]));
@@ -242,5 +244,11 @@ for (const tenant of names.slice(0, 3)) {
   }
 }
 console.log(`recorded series compared: ${agree} agree, ${differ} differ`);
+if (behindMs > STEP_MS || differ > 0) {
+  console.log(
+    `not valid: data came up to ${Math.round(behindMs / 1000)} s late; the machine is too busy for this many programs`,
+  );
+  process.exitCode = 1;
+}
 for (const r of running) await r[Symbol.asyncDispose]();
 closeConnections();
