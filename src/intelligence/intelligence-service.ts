@@ -314,6 +314,12 @@ export class IntelligenceService {
       }
       if (slot.stopped) return;
       slot.ready = true;
+      // a long step must not keep the first forecast waiting
+      slot.running = true;
+      await runtime.tick(this.#lastSlotMs(runtime));
+      await runtime.republish(this.#ports.clock.now());
+      slot.running = false;
+      if (slot.stopped) return;
       this.#schedule(slot);
       this.#after(slot, this.#ownOffset(runtime, SAVE_STATE_MS) + 1, () => this.#saveLater(slot));
       this.#testLater(slot);

@@ -168,7 +168,7 @@ function SeriesTable({ rows }: { readonly rows: readonly DetectorSeriesItem[] })
       id: 'expected',
       label: t('forecasts.expected'),
       numeric: true,
-      width: 'minmax(150px, 1fr)',
+      width: 'minmax(210px, 1.4fr)',
       key: (s) => s.expected ?? 0,
       cell: (s) =>
         s.expected === null || s.lower === null ? '–' : `${value(s.expected)} (${value(s.lower)} – ${value(s.upper)})`,
