@@ -30,6 +30,17 @@ describe('Slack', () => {
     const payload = { user: { username: 'ada' }, actions: [{ value: 'acknowledge:INC-12' }] };
     const form = Buffer.from(`payload=${encodeURIComponent(JSON.stringify(payload))}`);
     expect(readSlack(form)).toEqual({ action: 'acknowledge', incident: 'INC-12', actor: 'slack:ada' });
+    // attachments, as Alertmanager's `actions` make them
+    const old = {
+      type: 'interactive_message',
+      user: { id: 'U1', name: 'ben' },
+      actions: [{ name: 'escalate', type: 'button', value: 'escalate:INC-3' }],
+    };
+    expect(readSlack(Buffer.from(`payload=${encodeURIComponent(JSON.stringify(old))}`))).toEqual({
+      action: 'escalate',
+      incident: 'INC-3',
+      actor: 'slack:ben',
+    });
     expect(() => readSlack(Buffer.from('payload=%7B%7D'))).toThrow(/button/);
   });
 });

@@ -66,9 +66,7 @@ export function checkPagerDuty(secret: string, headers: Headers, body: Buffer): 
   if (!given.some((g) => equal(wanted, g.trim()))) throw refused('PagerDuty: the signature does not fit');
 }
 
-/** The value of a button: `acknowledge:INC-12`. */
-export const buttonValue = (action: LinkAction, incident: string): string => `${action}:${incident}`;
-
+/** The value of a button is `acknowledge:INC-12`. */
 function wishOf(value: unknown, actor: string): CallbackWish {
   const m = typeof value === 'string' ? /^([a-z]{1,20}):(INC-\d{1,15})$/.exec(value) : null;
   const action = LINK_ACTIONS.find((a) => a === m?.[1]);

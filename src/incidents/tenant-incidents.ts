@@ -6,22 +6,14 @@ import { messageOf, VigieError } from '../lib/errors.ts';
 import { Labels } from '../model/labels.ts';
 import { PLATFORM_TENANT, type TenantId } from '../model/tenant.ts';
 import { CoOccurrence, type CoOccurrenceState } from './co-occurrence.ts';
-import {
-  HAND_OVERS,
-  type HandOver,
-  type IncidentPorts,
-  type IncidentSettings,
-  LEARNED,
-  OUTBOX,
-  type TenantPicture,
-} from './collections.ts';
+import { type IncidentPorts, type IncidentSettings, LEARNED, OUTBOX } from './collections.ts';
 import { isNoIncident } from './component.ts';
-import { reachesOf } from './contacts.ts';
 import { type CorrelationDecision, correlate, inheritSummary } from './correlate.ts';
 import { isHigher } from './criticality.ts';
 import { advance, ESCALATION } from './escalation.ts';
+import { Facts } from './facts.ts';
 import { isFlapping, resolveAfterMs } from './flap.ts';
-import { handOverMessage } from './hand-over.ts';
+import { HandOverWatch } from './hand-over-watch.ts';
 import {
   allRecovered,
   type Incident,
@@ -45,8 +37,7 @@ import { OnCallDirectory } from './on-call-directory.ts';
 import { Outbox } from './outbox.ts';
 import { choosePolicy, type Policy } from './policy.ts';
 import { rankCauses } from './root-cause.ts';
-import { onCallAt } from './schedule.ts';
-import { ServiceGraph } from './service-graph.ts';
+import type { ServiceGraph } from './service-graph.ts';
 import { Teller } from './tell.ts';
 import { touched, transition } from './transition.ts';
 
@@ -54,12 +45,8 @@ import { touched, transition } from './transition.ts';
 export const LIVE_INCIDENTS_MAX = 2_000;
 /** Signals of one call. */
 export const SIGNALS_PER_CALL_MAX = 10_000;
-/** Graph and tenant facts are asked for again after this. */
-const FACTS_MS = 60_000;
 /** Timers taken in one pass; more wait for the next. */
 const DUE_PER_PASS_MAX = 10_000;
-/** How late a hand-over notice may be. */
-const HAND_OVER_LOOK_MS = 60_000;
 /** A step that waits for a recovery to prove itself is due this long after that. */
 const HELD_MS = 1;
 const RELATED_CHANGES_MAX = 50;
@@ -88,13 +75,9 @@ export class TenantIncidents {
   #learned = new CoOccurrence();
   readonly #rarity = new LabelRarity();
   #learnedDirty = false;
-  #graph = new ServiceGraph([]);
-  #picture: TenantPicture = { tier: '', population: [] };
-  #factsAtMs = Number.NEGATIVE_INFINITY;
+  readonly #facts: Facts;
   readonly #enrichWaiting = new Set<string>();
-  #handOverLookMs = Number.NEGATIVE_INFINITY;
-  /** Schedule -> who is on call, as last told. */
-  readonly #onCall = new Map<string, string>();
+  readonly #handOvers: HandOverWatch;
   #closed = false;
 
   constructor(options: TenantIncidentsOptions) {
@@ -110,6 +93,14 @@ export class TenantIncidents {
       wanted: (e) => this.#wanted(e),
       onSent: (e) => this.#said(e),
       onGivenUp: (e, error) => this.#givenUp(e, error),
+    });
+    this.#facts = new Facts(this.tenant, options.ports);
+    this.#handOvers = new HandOverWatch({
+      tenant: this.tenant,
+      ports: options.ports,
+      directory: this.directory,
+      live: () => this.#store.live(),
+      post: (entry) => this.#change(async (draft) => void draft.outgoing.push(entry)),
     });
     this.#teller = new Teller(this.tenant, options.ports, this.directory, () => this.#outbox.size);
     this.#store = new IncidentStore({
@@ -182,7 +173,7 @@ export class TenantIncidents {
   }
 
   get graph(): ServiceGraph {
-    return this.#graph;
+    return this.#facts.graph;
   }
 
   /** The earliest deadline; undefined without any. */
@@ -200,7 +191,7 @@ export class TenantIncidents {
         'too_large',
         `${signals.length} signals in one call, at most ${SIGNALS_PER_CALL_MAX} are taken`,
       );
-    await this.#refreshFacts();
+    await this.#facts.refresh();
     return this.#change(async (draft) => signals.map((s) => this.#one(s, draft)));
   }
 
@@ -242,7 +233,7 @@ export class TenantIncidents {
   ): CorrelationDecision {
     const { settings } = this.#o;
     const context = {
-      graph: this.#graph,
+      graph: this.#facts.graph,
       learned: this.#learned,
       rarity: this.#rarity,
       settings: settings.correlation,
@@ -377,7 +368,7 @@ export class TenantIncidents {
       const next = judged(incident, {
         tenant: this.tenant,
         platform: this.tenant === PLATFORM_TENANT,
-        picture: this.#picture,
+        picture: this.#facts.picture,
         alsoHit: this.#o.alsoHit(this.tenant, incident),
       });
       const words = next.criticalityWords.join(', ');
@@ -469,42 +460,6 @@ export class TenantIncidents {
     });
   }
 
-  /** Tells whoever came on call since the last look; remembered, so that a restart tells nobody twice. */
-  async #noticeHandOvers(): Promise<void> {
-    const { documents, clock, externalURL } = this.#o.ports;
-    const nowMs = clock.now();
-    const steadyMs = clock.monotonicMs();
-    if (steadyMs - this.#handOverLookMs < HAND_OVER_LOOK_MS) return;
-    this.#handOverLookMs = steadyMs;
-    const kept = documents.collection<HandOver>(this.tenant, HAND_OVERS);
-    for (const schedule of this.directory.schedules()) {
-      const { user } = onCallAt(schedule, nowMs);
-      const before = this.#onCall.get(schedule.name) ?? (await kept.get(schedule.name))?.body.user;
-      if (before === user) {
-        this.#onCall.set(schedule.name, user);
-        continue;
-      }
-      const contact = this.directory.contact(user);
-      const to = before !== undefined && contact ? reachesOf(contact, 'P4', nowMs)[0] : undefined;
-      if (to)
-        await this.#change(async (draft) => {
-          const message = handOverMessage({
-            tenant: this.tenant,
-            schedule: schedule.name,
-            user,
-            before: before ?? '',
-            sinceMs: nowMs,
-            live: this.#store.live(),
-            to: { ...to, contact: user },
-            externalURL,
-          });
-          draft.outgoing.push({ message, dueAtMs: nowMs, attempts: 0, generation: 0 });
-        });
-      await kept.put(schedule.name, { user, sinceMs: nowMs });
-      this.#onCall.set(schedule.name, user);
-    }
-  }
-
   /** Moves all alerts of `id` into `into`. */
   merge(id: string, into: string, actor: string): Promise<Incident> {
     return this.#change(async (draft) => {
@@ -579,7 +534,7 @@ export class TenantIncidents {
         await this.#take(due.incident, due.kind, nowMs, draft);
       }
     }).then(async () => {
-      await this.#noticeHandOvers();
+      await this.#handOvers.look();
       this.#store.forget(this.#o.ports.clock.now() - this.#o.settings.correlation.reopenWindowMs);
     });
   }
@@ -738,7 +693,7 @@ export class TenantIncidents {
       );
       const changes = (found ?? []).slice(0, RELATED_CHANGES_MAX);
       const metrics = (await ports.evidence?.(this.tenant, incident)) ?? [];
-      const causes = rankCauses({ alerts: incident.alerts, graph: this.#graph, metrics, changes });
+      const causes = rankCauses({ alerts: incident.alerts, graph: this.#facts.graph, metrics, changes });
       if (JSON.stringify([incident.causes, incident.changes]) === JSON.stringify([causes, changes])) return;
       await this.#change(async (draft) => {
         const now = this.#store.held(id);
@@ -764,28 +719,6 @@ export class TenantIncidents {
         this.#keep(withTimers(incident, timers), draft);
       }
     });
-  }
-
-  async #refreshFacts(): Promise<void> {
-    const { ports } = this.#o;
-    const nowMs = ports.clock.monotonicMs();
-    if (nowMs - this.#factsAtMs < FACTS_MS) return;
-    this.#factsAtMs = nowMs;
-    try {
-      const [nodes, edges, picture] = await Promise.all([
-        ports.services?.(this.tenant) ?? [],
-        ports.edges?.(this.tenant) ?? [],
-        ports.picture?.(this.tenant) ?? this.#picture,
-      ]);
-      this.#graph = new ServiceGraph(nodes, edges);
-      this.#picture = picture;
-    } catch (error) {
-      // correlation goes on with what it knew; an alert is never lost for want of a graph
-      ports.logger.warn('services or tenant facts could not be read', {
-        tenant: this.tenant,
-        error: messageOf(error),
-      });
-    }
   }
 
   #keep(incident: Incident, draft: Draft): void {
