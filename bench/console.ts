@@ -20,7 +20,10 @@ const PAINT_RUNS = 7;
 const PANELS = 60;
 const SERIES_PER_PANEL = 10;
 const MEASURE_MS = 30_000;
-const CHART_SERIES = 140;
+/** 600 points each: what the console asks for over 100 minutes. */
+const CHART_SERIES = 170;
+const CHART_POINTS = 600;
+const CHART_STEP_MS = 10_000;
 const ALERTS = 10_000;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const median = (list: number[]): number => list.sort((a, b) => a - b)[Math.floor(list.length / 2)]!;
@@ -84,11 +87,11 @@ async function seed(v: VigieProcess): Promise<void> {
     'bench_chart',
     Array.from({ length: CHART_SERIES }, (_, i) => ({ series: String(i).padStart(3, '0') })),
   );
-  for (let from = 720; from > 0; from -= 60)
+  for (let from = CHART_POINTS; from > 0; from -= 60)
     await send(
       v,
       lines,
-      Array.from({ length: 60 }, (_, i) => now - (from - i) * STEP_MS),
+      Array.from({ length: 60 }, (_, i) => now - (from - i) * CHART_STEP_MS),
     );
   await send(
     v,
@@ -245,14 +248,29 @@ async function panels(b: Browser, v: VigieProcess): Promise<void> {
   await writer;
 }
 
-/** The longest and the number of tasks over 50 ms on the page's main thread, from a Chromium trace of what `run` does. */
-async function longTasks(b: Browser, page: Page, run: () => Promise<void>): Promise<{ tasks: number; long: number[] }> {
+interface LongTasks {
+  readonly tasks: number;
+  /** Milliseconds by the clock: a busy machine makes any task long. */
+  readonly wall: readonly number[];
+  /** Milliseconds of CPU: the task's own. */
+  readonly cpu: readonly number[];
+}
+/** Tasks over 50 ms on the page's main thread, from a Chromium trace of what `run` does. */
+async function longTasks(b: Browser, page: Page, run: () => Promise<void>): Promise<LongTasks> {
   await b.startTracing(page, {
     categories: ['toplevel', 'devtools.timeline', 'disabled-by-default-devtools.timeline'],
   });
   await run();
   const trace = JSON.parse((await b.stopTracing()).toString()) as {
-    traceEvents: { name: string; ph: string; pid: number; tid: number; dur?: number; args?: { name?: string } }[];
+    traceEvents: {
+      name: string;
+      ph: string;
+      pid: number;
+      tid: number;
+      dur?: number;
+      tdur?: number;
+      args?: { name?: string };
+    }[];
   };
   const main = new Set(
     trace.traceEvents
@@ -262,7 +280,9 @@ async function longTasks(b: Browser, page: Page, run: () => Promise<void>): Prom
   const tasks = trace.traceEvents.filter(
     (e) => e.ph === 'X' && /RunTask$/.test(e.name) && main.has(`${e.pid}/${e.tid}`) && e.dur !== undefined,
   );
-  return { tasks: tasks.length, long: tasks.map((e) => e.dur! / 1_000).filter((ms) => ms > LONG_TASK_MS) };
+  const over = (of: (e: (typeof tasks)[number]) => number): number[] =>
+    tasks.map((e) => of(e) / 1_000).filter((ms) => ms > LONG_TASK_MS);
+  return { tasks: tasks.length, wall: over((e) => e.dur!), cpu: over((e) => e.tdur ?? e.dur!) };
 }
 
 async function chart(b: Browser, v: VigieProcess): Promise<void> {
@@ -275,7 +295,7 @@ async function chart(b: Browser, v: VigieProcess): Promise<void> {
         points = a.data.result.reduce((sum, s) => sum + s.values.length, 0);
       });
   });
-  await page.goto(`${v.url}/explore?q=bench_chart&from=now-1h&to=now&refresh=off`);
+  await page.goto(`${v.url}/explore?q=bench_chart&from=now-100m&to=now&refresh=off`);
   await page.getByRole('application').waitFor({ timeout: 60_000 });
   await page.waitForFunction(`document.querySelectorAll('.legend tbody tr').length > 100`);
   await pause(2_000);
@@ -336,7 +356,7 @@ async function alerts(b: Browser, v: VigieProcess): Promise<void> {
     `document.querySelector('[role=region][tabindex="0"]')?.scrollTop ?? NaN`,
   );
   say(
-    `alerts: ${ALERTS} in the list, scrolled to ${reached.toFixed(0)} px in 80 turns of the wheel: ${found.long.length} of ${found.tasks} tasks over ${LONG_TASK_MS} ms${found.long.length ? ` (longest ${Math.max(...found.long).toFixed(0)} ms)` : ''}`,
+    `alerts: ${ALERTS} in the list, scrolled to ${reached.toFixed(0)} px in 80 turns of the wheel: of ${found.tasks} tasks ${found.cpu.length} took over ${LONG_TASK_MS} ms of CPU${found.cpu.length ? ` (most ${Math.max(...found.cpu).toFixed(0)} ms)` : ''}, ${found.wall.length} over ${LONG_TASK_MS} ms by the clock${found.wall.length ? ` (most ${Math.max(...found.wall).toFixed(0)} ms)` : ''}`,
   );
   await context.close();
 }

@@ -4,7 +4,7 @@
 /** A table for people: sorted by a click on a header, filtered by text, only the visible rows in the page. */
 import { TextInput, UnstyledButton } from '@mantine/core';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useMemo, useRef, useState } from 'react';
+import { memo, type ReactNode, useMemo, useRef, useState } from 'react';
 import { useText } from '../lib/use-text.ts';
 import { Empty } from './states.tsx';
 
@@ -65,7 +65,7 @@ export function DataTable<T>(props: {
     count: shown.length,
     getScrollElement: () => scroll.current,
     estimateSize: () => ROW_PX,
-    overscan: 12,
+    overscan: 8,
     getItemKey: (i) => rowKey(shown[i]!),
   });
   const grid = columns.map((c) => c.width ?? (c.numeric ? 'minmax(80px, 0.6fr)' : 'minmax(110px, 1fr)')).join(' ');
@@ -151,28 +151,10 @@ export function DataTable<T>(props: {
                     ref={virtual.measureElement}
                     data-index={item.index}
                     aria-rowindex={item.index + 2}
-                    style={{
-                      display: 'grid',
-                      gridTemplateColumns: grid,
-                      position: 'absolute',
-                      top: 0,
-                      left: 0,
-                      right: 0,
-                      transform: `translateY(${item.start}px)`,
-                      borderBottom: '1px solid var(--v-grid)',
-                      fontSize: 13.5,
-                    }}
+                    className="table-row"
+                    style={{ gridTemplateColumns: grid, transform: `translateY(${item.start}px)` }}
                   >
-                    {columns.map((c) => (
-                      <div
-                        key={c.id}
-                        role="cell"
-                        className={c.numeric ? 'num' : undefined}
-                        style={{ padding: '8px 10px', minWidth: 0, overflowWrap: 'anywhere' }}
-                      >
-                        {c.cell ? c.cell(row) : c.key(row)}
-                      </div>
-                    ))}
+                    <Cells row={row} columns={columns} />
                   </div>
                 );
               })}
@@ -183,3 +165,12 @@ export function DataTable<T>(props: {
     </div>
   );
 }
+
+/** The cells of one row: made once, however often the table scrolls by. */
+const Cells = memo(function Cells<T>({ row, columns }: { readonly row: T; readonly columns: readonly Column<T>[] }) {
+  return columns.map((c) => (
+    <div key={c.id} role="cell" className={c.numeric ? 'num' : undefined}>
+      {c.cell ? c.cell(row) : c.key(row)}
+    </div>
+  ));
+}) as <T>(props: { readonly row: T; readonly columns: readonly Column<T>[] }) => ReactNode;

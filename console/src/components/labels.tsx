@@ -1,6 +1,4 @@
-/** A label set as small tags. */
-import { Code } from '@mantine/core';
-
+/** A label set as small tags: plain elements, because lists hold thousands of them. */
 export function Labels({
   labels,
   without = [],
@@ -9,13 +7,13 @@ export function Labels({
   readonly without?: readonly string[];
 }) {
   return (
-    <span style={{ display: 'inline-flex', flexWrap: 'wrap', gap: 4 }}>
+    <span className="labels">
       {Object.entries(labels)
         .filter(([k]) => !without.includes(k))
         .map(([k, v]) => (
-          <Code key={k} fz={12} c="inherit" style={{ overflowWrap: 'anywhere', whiteSpace: 'normal' }}>
+          <code key={k} className="label">
             {k}="{v}"
-          </Code>
+          </code>
         ))}
     </span>
   );

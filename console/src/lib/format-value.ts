@@ -214,8 +214,13 @@ function dateFormat(locale: string, timeZone: string | undefined): Intl.DateTime
 }
 
 /** "3 min ago" in the reader's language. */
+const agos = new Map<string, Intl.RelativeTimeFormat>();
 export function formatAgo(ms: number, nowMs: number, locale = 'en'): string {
-  const format = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' });
+  let format = agos.get(locale);
+  if (!format) {
+    format = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' });
+    agos.set(locale, format);
+  }
   const s = (ms - nowMs) / 1_000;
   const abs = Math.abs(s);
   if (abs < 60) return format.format(Math.round(s), 'second');

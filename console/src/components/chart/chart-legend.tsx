@@ -1,5 +1,6 @@
 /** Names and figures of a chart's series; a click hides one, with Ctrl or Shift shows only it. */
 import { Button } from '@mantine/core';
+import { memo, useCallback, useRef } from 'react';
 import { summarise } from '../../lib/series.ts';
 import { useText } from '../../lib/use-text.ts';
 
@@ -29,16 +30,9 @@ export function ChartLegend(props: {
   const figuresShown = props.figures ?? LEGEND_FIGURES;
   const { series, kind, hidden, toggle, unit, decimals, asTable, setAsTable } = props;
   const { t, value } = useText();
-  const name = (s: LegendSeries) => (
-    <button
-      type="button"
-      aria-pressed={!hidden.has(s.name)}
-      onClick={(e) => toggle(s.name, e.ctrlKey || e.shiftKey || e.metaKey)}
-    >
-      <span className="swatch" style={{ background: s.colour }} aria-hidden />
-      {s.name}
-    </button>
-  );
+  const latest = useRef(toggle);
+  latest.current = toggle;
+  const stableToggle = useCallback((name: string, only: boolean) => latest.current(name, only), []);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
     <section className="legend" aria-label={t('chart.legend')} tabIndex={0}>
@@ -46,7 +40,8 @@ export function ChartLegend(props: {
         <div style={{ display: 'flex', flexWrap: 'wrap', gap: '2px 14px', alignItems: 'center' }}>
           {series.map((s) => (
             <span key={s.name}>
-              {name(s)} <strong>{value(summarise(s.values).last, s.unit ?? unit, s.decimals ?? decimals)}</strong>
+              <Name series={s} hidden={hidden.has(s.name)} toggle={stableToggle} />{' '}
+              <strong>{value(summarise(s.values).last, s.unit ?? unit, s.decimals ?? decimals)}</strong>
             </span>
           ))}
           <Toggle asTable={asTable} setAsTable={setAsTable} />
@@ -66,19 +61,17 @@ export function ChartLegend(props: {
             </tr>
           </thead>
           <tbody>
-            {series.map((s) => {
-              const figures = summarise(s.values);
-              return (
-                <tr key={s.name}>
-                  <th scope="row">{name(s)}</th>
-                  {figuresShown.map((k) => (
-                    <td key={k} className="num">
-                      {value(figures[k], s.unit ?? unit, s.decimals ?? decimals)}
-                    </td>
-                  ))}
-                </tr>
-              );
-            })}
+            {series.map((s) => (
+              <TableRow
+                key={s.name}
+                series={s}
+                hidden={hidden.has(s.name)}
+                toggle={stableToggle}
+                figures={figuresShown}
+                unit={unit}
+                decimals={decimals}
+              />
+            ))}
           </tbody>
         </table>
       )}
@@ -94,3 +87,50 @@ function Toggle({ asTable, setAsTable }: { readonly asTable: boolean; readonly s
     </Button>
   );
 }
+
+interface NameProps {
+  readonly series: LegendSeries;
+  readonly hidden: boolean;
+  readonly toggle: (name: string, only: boolean) => void;
+}
+function Name({ series, hidden, toggle }: NameProps) {
+  return (
+    <button
+      type="button"
+      aria-pressed={!hidden}
+      onClick={(e) => toggle(series.name, e.ctrlKey || e.shiftKey || e.metaKey)}
+    >
+      <span className="swatch" style={{ background: series.colour }} aria-hidden />
+      {series.name}
+    </button>
+  );
+}
+
+/** A row rests while others are hidden and shown: with hundreds of series the figures cost more than the drawing. */
+const TableRow = memo(function TableRow({
+  series,
+  hidden,
+  toggle,
+  figures,
+  unit,
+  decimals,
+}: NameProps & {
+  readonly figures: readonly LegendFigure[];
+  readonly unit: string | undefined;
+  readonly decimals: number | undefined;
+}) {
+  const { value } = useText();
+  const summary = summarise(series.values);
+  return (
+    <tr>
+      <th scope="row">
+        <Name series={series} hidden={hidden} toggle={toggle} />
+      </th>
+      {figures.map((k) => (
+        <td key={k} className="num">
+          {value(summary[k], series.unit ?? unit, series.decimals ?? decimals)}
+        </td>
+      ))}
+    </tr>
+  );
+});

@@ -53,6 +53,7 @@ export interface ChartProps {
 }
 
 const ROWS_TABLE_MAX = 500;
+const FOCUS_POINTS_MAX = 20_000;
 
 /** Running sums from the first series upwards; gaps count as nothing. */
 export function stack(series: readonly (readonly (number | null)[])[]): (number | null)[][] {
@@ -62,7 +63,7 @@ export function stack(series: readonly (readonly (number | null)[])[]): (number 
 
 export function TimeSeriesChart(props: ChartProps) {
   const { label, times, series, height = 220, unit, decimals, stacked = false, legend = 'list' } = props;
-  const { t, locale, value, date } = useText();
+  const { t, locale, value } = useText();
   const { set, timeZone } = useView();
   const theme = useComputedColorScheme('light');
   const { ref, width: exactWidth } = useElementSize();
@@ -70,12 +71,13 @@ export function TimeSeriesChart(props: ChartProps) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
-  const [cursor, setCursor] = useState<number | undefined>();
+  // the cursor moves often: only the tip is rendered for it
+  const onCursor = useRef<(at: number | undefined) => void>(() => undefined);
   const [asTable, setAsTable] = useState(false);
   const latest = useRef(props);
   latest.current = props;
 
-  const colours = series.map((s, i) => s.colour ?? seriesColour(i, theme));
+  const colours = useMemo(() => series.map((s, i) => s.colour ?? seriesColour(i, theme)), [series, theme]);
   const data = useMemo(() => {
     const columns = series.map((s) => s.values);
     return [times, ...(stacked ? stack(columns) : columns)] as unknown as uPlot.AlignedData;
@@ -120,7 +122,8 @@ export function TimeSeriesChart(props: ChartProps) {
       ...(zone && zone !== 'browser' ? { tzDate: (ts: number) => uPlot.tzDate(new Date(ts * 1e3), zone) } : {}),
       cursor: {
         drag: { x: true, y: false },
-        focus: { prox: 24 },
+        // bringing the nearest line forward draws all of them anew: not with this many points
+        focus: { prox: series.length * times.length > FOCUS_POINTS_MAX ? -1 : 24 },
         sync: { key: props.syncKey ?? 'time', setSeries: false },
       },
       legend: { show: false },
@@ -183,7 +186,7 @@ export function TimeSeriesChart(props: ChartProps) {
               namedColour(name, theme),
             ),
         ],
-        setCursor: [(u) => setCursor(u.cursor.idx ?? undefined)],
+        setCursor: [(u) => onCursor.current(u.cursor.idx ?? undefined)],
         setSelect: [
           (u) => {
             if (u.select.width < 6) return;
@@ -228,7 +231,11 @@ export function TimeSeriesChart(props: ChartProps) {
         for (const s of series) if (s.name !== name) next.add(s.name);
     } else if (!next.delete(name)) next.add(name);
     setHidden(next);
-    for (const [i, s] of series.entries()) plot.current?.setSeries(i + 1, { show: !next.has(s.name) });
+    const u = plot.current;
+    u?.batch(() => {
+      for (const [i, s] of series.entries())
+        if (u.series[i + 1]?.show === next.has(s.name)) u.setSeries(i + 1, { show: !next.has(s.name) });
+    });
   };
   const move = (by: number): void => {
     const u = plot.current;
@@ -237,7 +244,10 @@ export function TimeSeriesChart(props: ChartProps) {
     u.setCursor({ left: u.valToPos(times[at]!, 'x'), top: 20 });
   };
 
-  const shown = series.map((s, i) => ({ ...s, colour: colours[i]! })).filter((s) => !s.quiet);
+  const shown = useMemo(
+    () => series.map((s, i) => ({ ...s, colour: colours[i]! })).filter((s) => !s.quiet),
+    [series, colours],
+  );
   return (
     <div className="chart" ref={ref}>
       {asTable ? (
@@ -265,28 +275,8 @@ export function TimeSeriesChart(props: ChartProps) {
           }}
         />
       )}
-      {!asTable && cursor !== undefined && times[cursor] !== undefined && (
-        <Tip plot={plot.current} width={width}>
-          <div className="muted">{date(times[cursor]! * 1_000)}</div>
-          {marksNear(props.marks ?? [], times[cursor]!, ((times.at(-1)! - times[0]!) * 8) / Math.max(1, width)).map(
-            (m) => (
-              <div key={`${m.kind}${m.at}${m.text}`} style={{ fontWeight: 600, overflowWrap: 'anywhere' }}>
-                {m.text}
-              </div>
-            ),
-          )}
-          {shown
-            .filter((s) => !hidden.has(s.name) && s.values[cursor] !== null && s.values[cursor] !== undefined)
-            .sort((a, b) => b.values[cursor]! - a.values[cursor]!)
-            .slice(0, 12)
-            .map((s) => (
-              <div key={s.name} style={{ display: 'flex', gap: 6, alignItems: 'center' }}>
-                <span className="swatch" style={{ background: s.colour }} />
-                <span style={{ flex: 1, overflowWrap: 'anywhere' }}>{s.name}</span>
-                <strong>{value(s.values[cursor], s.unit ?? unit, s.decimals ?? decimals)}</strong>
-              </div>
-            ))}
-        </Tip>
+      {!asTable && (
+        <CursorTip chart={props} shown={shown} hidden={hidden} plot={plot} onCursor={onCursor} width={width} />
       )}
       {legend !== 'hidden' && (
         <ChartLegend
@@ -304,6 +294,53 @@ export function TimeSeriesChart(props: ChartProps) {
     </div>
   );
 }
+
+/** What the cursor points at; keeps its own state, so that the chart and its legend rest while the pointer moves. */
+function CursorTip({
+  chart,
+  shown,
+  hidden,
+  plot,
+  onCursor,
+  width,
+}: {
+  readonly chart: ChartProps;
+  readonly shown: readonly (ChartSeries & { readonly colour: string })[];
+  readonly hidden: ReadonlySet<string>;
+  readonly plot: { readonly current: uPlot | undefined };
+  readonly onCursor: { current: (at: number | undefined) => void };
+  readonly width: number;
+}) {
+  const { value, date } = useText();
+  const [cursor, setCursor] = useState<number | undefined>();
+  onCursor.current = setCursor;
+  const { times, unit, decimals } = chart;
+  const at = cursor === undefined ? undefined : times[cursor];
+  if (cursor === undefined || at === undefined) return null;
+  const nearS = ((times.at(-1)! - times[0]!) * 8) / Math.max(1, width);
+  return (
+    <Tip plot={plot.current} width={width}>
+      <div className="muted">{date(at * 1_000)}</div>
+      {marksNear(chart.marks ?? [], at, nearS).map((m) => (
+        <div key={`${m.kind}${m.at}${m.text}`} style={{ fontWeight: 600, overflowWrap: 'anywhere' }}>
+          {m.text}
+        </div>
+      ))}
+      {shown
+        .filter((s) => !hidden.has(s.name) && s.values[cursor] !== null && s.values[cursor] !== undefined)
+        .sort((a, b) => b.values[cursor]! - a.values[cursor]!)
+        .slice(0, TIP_SERIES_MAX)
+        .map((s) => (
+          <div key={s.name} style={{ display: 'flex', gap: 6, alignItems: 'center' }}>
+            <span className="swatch" style={{ background: s.colour }} />
+            <span style={{ flex: 1, overflowWrap: 'anywhere' }}>{s.name}</span>
+            <strong>{value(s.values[cursor], s.unit ?? unit, s.decimals ?? decimals)}</strong>
+          </div>
+        ))}
+    </Tip>
+  );
+}
+const TIP_SERIES_MAX = 12;
 
 function Tip({
   plot,

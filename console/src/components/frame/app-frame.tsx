@@ -120,7 +120,7 @@ function SignedIn() {
         >
           <Burger hiddenFrom="md" opened={menu} onClick={open} size="sm" aria-label={t('frame.menu')} />
           <img src="/favicon.svg" alt="" width={24} height={24} />
-          <strong style={{ fontSize: 16 }}>Vigie</strong>
+          <strong className="brand">Vigie</strong>
           <TenantSwitcher />
           <span style={{ flex: 1 }} />
           <TimeControls />

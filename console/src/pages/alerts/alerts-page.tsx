@@ -1,5 +1,5 @@
 /** Every alert of the tenant, live: filters in the address, detail at the side with the graph behind it. */
-import { Button, Drawer, SegmentedControl, UnstyledButton } from '@mantine/core';
+import { Button, Drawer, SegmentedControl } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { alerts, type GettableAlert } from '../../api/alertmanager.ts';
@@ -101,9 +101,9 @@ export function AlertsPage() {
       width: 'minmax(210px, 1.4fr)',
       key: (r) => r.name,
       cell: (r) => (
-        <UnstyledButton fz={13.5} fw={600} c="var(--mantine-color-anchor)" onClick={() => set({ alert: r.id })}>
+        <button type="button" className="link-button" onClick={() => set({ alert: r.id })}>
           {r.name}
-        </UnstyledButton>
+        </button>
       ),
     },
     {

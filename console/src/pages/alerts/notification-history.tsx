@@ -25,12 +25,12 @@ export function NotificationHistory() {
             empty={t('alerts.noHistory')}
             columns={[
               { id: 'at', label: t('chart.time'), key: (r) => r.atMs, cell: (r) => date(r.atMs), width: '180px' },
-              { id: 'rule', label: t('alerts.name'), key: (r) => r.rule },
+              { id: 'rule', label: t('alerts.name'), key: (r) => r.rule, width: 'minmax(210px, 1fr)' },
               {
                 id: 'to',
                 label: t('alerts.state'),
                 key: (r) => r.to,
-                cell: (r) => `${r.from} → ${r.to}`,
+                cell: (r) => `${t(`rules.${r.from}`)} → ${t(`rules.${r.to}`)}`,
                 width: '150px',
               },
               {

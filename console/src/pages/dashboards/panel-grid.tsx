@@ -1,7 +1,7 @@
 /** The panels of a dashboard on their grid; rows open and close. */
 import { UnstyledButton } from '@mantine/core';
 import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
-import type { Ref } from 'react';
+import type { CSSProperties, Ref } from 'react';
 import type { Mark } from '../../components/chart/marks.ts';
 import { interpolate, type Values } from '../../lib/dashboard/interpolate.ts';
 import type { LaidOut, Panel } from '../../lib/dashboard/model.ts';
@@ -35,7 +35,7 @@ export function PanelGrid(props: {
         const key = panelKey(panel, i);
         if (panel.type !== 'row')
           return (
-            <div key={key} style={{ ...place, minWidth: 0 }} className="dash-cell">
+            <div key={key} style={{ ...place, minWidth: 0, '--rows': h } as CSSProperties} className="dash-cell">
               <PanelFrame
                 panel={panel}
                 values={values}
