@@ -48,6 +48,8 @@ export const LABELS_PER_ALERT_MAX = 100;
 export const VALUE_CHARS_MAX = 65_536;
 /** Resolved alerts are forgotten, and old entries swept, this often. */
 export const SWEEP_MS = 30 * 60_000;
+/** More found alerts than these are brought into order with all others. */
+const SORTED_ALONE_MAX = 2_000;
 /** The log is rewritten when it exceeds this and four times what it was after the last rewrite. */
 const COMPACT_BYTES_MIN = 16 * 1024 * 1024;
 
@@ -100,8 +102,9 @@ export class TenantAlerting {
   readonly #ended = new AbortController();
   readonly history = new History();
   readonly silences: Silences;
-  /** Fingerprints in order; made anew when there are others. */
+  /** Fingerprints in order, and those that came since; undefined when some are gone. */
   #order: string[] | undefined;
+  #unordered: string[] = [];
   #config: AlertingConfig;
   #inhibitor: Inhibitor;
   #dispatcher: Dispatcher;
@@ -195,7 +198,7 @@ export class TenantAlerting {
         continue;
       }
       const merged = mergeAlert(old, alert, nowMs);
-      if (!old) this.#order = undefined;
+      if (!old) this.#unordered.push(merged.fingerprint);
       this.#alerts.set(merged.fingerprint, merged);
       records.push(
         old && sameButEnd(old, merged)
@@ -229,15 +232,26 @@ export class TenantAlerting {
   }
 
   /** The alerts that have not ended and that `keep` takes, by fingerprint. */
-  current(keep: (alert: Alert) => boolean = () => true): Alert[] {
+  current(keep?: (alert: Alert) => boolean): Alert[] {
     const nowMs = this.#clock.now();
-    this.#order ??= [...this.#alerts.keys()].sort();
-    const out: Alert[] = [];
-    for (const fingerprint of this.#order) {
-      const alert = this.#alerts.get(fingerprint);
-      if (alert && alert.endsAtMs >= nowMs && keep(alert)) out.push(alert);
-    }
-    return out;
+    if (!keep) return this.#ordered().filter((a) => a.endsAtMs >= nowMs);
+    const found: Alert[] = [];
+    for (const a of this.#alerts.values()) if (a.endsAtMs >= nowMs && keep(a)) found.push(a);
+    if (found.length <= SORTED_ALONE_MAX) return found.sort(byFingerprint);
+    const kept = new Set(found);
+    return this.#ordered().filter((a) => kept.has(a));
+  }
+
+  /** All alerts by fingerprint. New ones are merged in, for sorting all of them anew takes long in a storm. */
+  #ordered(): Alert[] {
+    const old = this.#order ?? [];
+    const fresh = (this.#order ? this.#unordered : [...this.#alerts.keys()]).sort();
+    this.#unordered = [];
+    const merged: string[] = [];
+    for (let i = 0, j = 0; i < old.length || j < fresh.length; )
+      merged.push(j >= fresh.length || (i < old.length && old[i]! < fresh[j]!) ? old[i++]! : fresh[j++]!);
+    this.#order = merged;
+    return merged.map((f) => this.#alerts.get(f)!);
   }
 
   /** Names of the time intervals that mute a route now. */
@@ -639,6 +653,7 @@ export class TenantAlerting {
   #sweep(nowMs: number, keep: ReadonlySet<string>): Alert[] {
     const gone: Alert[] = [];
     this.#order = undefined;
+    this.#unordered = [];
     for (const [fingerprint, a] of this.#alerts)
       if (isResolved(a, nowMs) && !keep.has(fingerprint)) {
         this.#alerts.delete(fingerprint);
@@ -683,6 +698,8 @@ export class TenantAlerting {
     await this.#log.close();
   }
 }
+
+const byFingerprint = (a: Alert, b: Alert): number => (a.fingerprint < b.fingerprint ? -1 : 1);
 
 function receiversOf(routes: readonly Route[]): readonly string[] {
   return routes.length === 1 ? [routes[0]!.receiver] : [...new Set(routes.map((r) => r.receiver))];
