@@ -136,6 +136,17 @@ export function build(spec: DashboardSpec): Dashboard {
         .titleFormat('{{alertname}}')
         .textFormat('{{severity}} {{instance}} {{service}}'),
     )
+    .annotation(
+      new AnnotationQueryBuilder()
+        .name('Deployments')
+        .datasource(SOURCE)
+        .enable(true)
+        .iconColor('blue')
+        // a new generation that the controller has taken up
+        .expr('changes(kube_deployment_status_observed_generation[2m]) > 0')
+        .titleFormat('{{deployment}} deployed')
+        .textFormat('{{namespace}}'),
+    )
     .link(
       new DashboardLinkBuilder('Vigie')
         .type(DashboardLinkType.Dashboards)
