@@ -14,6 +14,8 @@ export const limitsSchema = z.strictObject({
   label_value_bytes: count.default(4_096),
   /** Seconds; absent: the server's retention. */
   retention_seconds: z.number().min(0).optional(),
+  /** Bytes of blocks on disk; the oldest go first beyond it. Absent: no bound. */
+  retention_bytes: count.optional(),
   /** Seconds a sample may be older than the newest of its series. */
   out_of_order_seconds: z.number().min(0).default(0),
   query_concurrency: count.default(20),
@@ -39,6 +41,7 @@ export function metricsQuota(limits: TenantLimits): MetricsQuota {
     labelNameBytesMax: limits.label_name_bytes,
     labelValueBytesMax: limits.label_value_bytes,
     outOfOrderWindowMs: limits.out_of_order_seconds * 1000,
+    ...(limits.retention_bytes === undefined ? {} : { retentionBytesMax: limits.retention_bytes }),
     ...(limits.retention_seconds === undefined ? {} : { retentionMs: limits.retention_seconds * 1000 }),
   };
 }

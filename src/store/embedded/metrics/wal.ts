@@ -15,7 +15,7 @@ export const WAL_MAGIC = 0x314c4156; // "VAL1"
 export const RECORD_HEADER_BYTES = 16;
 export const RECORD_BYTES_MAX = 64 * 1024 * 1024;
 /** A new segment begins past this; a segment whose series take much room may grow to four times that room. */
-const SEGMENT_BYTES = 256 * 1024 * 1024;
+const SEGMENT_BYTES = 48 * 1024 * 1024;
 /** Records waiting for the disk; more are refused with `unavailable`. */
 export const PENDING_BYTES_MAX = 256 * 1024 * 1024;
 
