@@ -24,7 +24,9 @@ function holds(file, text) {
 function run(command, args, env = process.env) {
   const result = spawnSync(command, args, { stdio: ['ignore', 2, 2], env });
   if (result.status === 0) return;
-  console.error(`vigie: \`${path.basename(command)} ${args.join(' ')}\` failed${result.error ? `: ${result.error.message}` : ''}`);
+  console.error(
+    `vigie: \`${path.basename(command)} ${args.join(' ')}\` failed${result.error ? `: ${result.error.message}` : ''}`,
+  );
   releaseLock();
   process.exit(1);
 }
@@ -84,7 +86,12 @@ function consoleInputs() {
   return files;
 }
 
-const installed = digest(process.platform, process.arch, readFileSync('package.json'), readFileSync('package-lock.json'));
+const installed = digest(
+  process.platform,
+  process.arch,
+  readFileSync('package.json'),
+  readFileSync('package-lock.json'),
+);
 const installStamp = 'node_modules/.vigie-install';
 if (!holds(installStamp, installed) || !existsSync(node24)) {
   takeLock();
