@@ -1,5 +1,7 @@
 /** Detectors and forecasts in the process: which tenant runs which, and what they are handed. */
-import { checkDetectors, type DetectorConfig } from '../intelligence/config.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { checkDetectors, type DetectorConfig, parseDetectorFile } from '../intelligence/config.ts';
 import { FitPool } from '../intelligence/fit-pool.ts';
 import { IntelligenceService } from '../intelligence/intelligence-service.ts';
 import { StateFiles } from '../intelligence/state-files.ts';
@@ -56,8 +58,22 @@ export class Detectors {
     cleanups.add('detectors', () => this.service[Symbol.asyncDispose]());
   }
 
-  /** Throws `bad_config` when a detector of the catalogue, as tuned, is wrong. */
+  /**
+   * Those of the catalogue where the options ask for them (or the tenant is synthetic), and those of the operator's
+   * `tenants/<id>/detectors.yml`, which is asking enough. Throws `bad_config`.
+   */
   wanted(tenant: TenantId): readonly DetectorConfig[] {
+    return [...this.#shipped(tenant), ...this.#fromFile(tenant)];
+  }
+
+  #fromFile(tenant: TenantId): readonly DetectorConfig[] {
+    const { config_dir } = this.#i.options();
+    if (config_dir === undefined) return [];
+    const file = path.join(config_dir, 'tenants', tenant, 'detectors.yml');
+    return existsSync(file) ? parseDetectorFile(readFileSync(file, 'utf8'), file) : [];
+  }
+
+  #shipped(tenant: TenantId): readonly DetectorConfig[] {
     const { intelligent_alerts: wants } = this.#i.options();
     const synthetic = this.#i.directory.get(tenant)?.demo ?? false;
     if (synthetic ? !this.#i.demoIsLive() : !wants.predictive && !wants.machine_learning) return [];
