@@ -455,6 +455,21 @@ describe('restarts, crashes and clock steps', () => {
     );
   }, 120_000);
 
+  it('tells of an end that a crash kept from being told', async () => {
+    const w = await withPolicy();
+    const [id] = await w.service.observe(acme, [signal()]);
+    await w.clock.advance(1_000);
+    w.fail = () => true;
+    await w.service.act(acme, id!, 'resolve', 'ada', 'done');
+    await w.clock.advance(1_000);
+    await w.service[Symbol.asyncDispose]();
+    w.fail = () => false;
+    const before = w.sent.length;
+    await w.restart();
+    await w.clock.advance(10_000);
+    expect(w.sent.slice(before).map((s) => s.message.kind)).toContain('resolved');
+  });
+
   it('is not held up by a clock that was set back while it was away', async () => {
     const w = await withPolicy();
     await w.service.observe(acme, [signal()]);

@@ -7,7 +7,7 @@ import { messageOf } from '../lib/errors.ts';
 import type { Counter, Family, Histogram } from '../lib/self-metrics.ts';
 import type { TenantId } from '../model/tenant.ts';
 import type { ListOptions } from '../store/documents.ts';
-import { INCIDENTS, type IncidentPorts, type IncidentSettings, SCHEDULES } from './collections.ts';
+import { INCIDENTS, type IncidentPorts, type IncidentSettings, OUTBOX, SCHEDULES } from './collections.ts';
 import { CORRELATION_DEFAULTS } from './correlate.ts';
 import type { Incident, Signal, SignalStatus, TimelineEntry } from './incident.ts';
 import type { IncidentEvent } from './life-cycle.ts';
@@ -78,10 +78,13 @@ export class IncidentService {
     this.#lastWallMs = this.#ports.clock.now();
     this.#lastSteadyMs = this.#ports.clock.monotonicMs();
     for (const tenant of await this.#ports.documents.tenants()) {
-      const live = await this.#ports.documents.collection<Incident>(tenant, INCIDENTS).count({ live: 1 });
-      // schedules hand over whether or not anything is open
-      const schedules = live > 0 ? 0 : await this.#ports.documents.collection(tenant, SCHEDULES).count();
-      if (live > 0 || schedules > 0) await this.tenant(tenant);
+      const { documents } = this.#ports;
+      const needed =
+        (await documents.collection(tenant, INCIDENTS).count({ live: 1 })) > 0 ||
+        // the end of an incident may still have to be told, and schedules hand over whatever is open
+        (await documents.collection(tenant, OUTBOX).count()) > 0 ||
+        (await documents.collection(tenant, SCHEDULES).count()) > 0;
+      if (needed) await this.tenant(tenant);
     }
     this.#arm();
   }
