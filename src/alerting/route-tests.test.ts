@@ -1,14 +1,14 @@
 /** Batch tests find what is right, name what is wrong with its line, and refuse what they do not know. */
 import { expect, it } from 'vitest';
-import { plainTemplates } from '../../test/support/plain-templates.ts';
 import { parseAlertingConfig } from './config.ts';
+import { goTemplates } from './notify/templates.ts';
 import { parseRouteTests, runRouteTests } from './route-tests.ts';
 
 const config = parseAlertingConfig(
   `route: { receiver: a, group_by: [x], routes: [{ matchers: [t=db], receiver: b, continue: true }, { matchers: [t=~d.], receiver: c }] }
 inhibit_rules: [{ source_matchers: [s=crit], target_matchers: [s=warn], equal: [n] }]
 receivers: [{ name: a }, { name: b }, { name: c }]`,
-  { templates: plainTemplates },
+  { templates: goTemplates },
 );
 
 it('judges routes, groups and inhibition', () => {

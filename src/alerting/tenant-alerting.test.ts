@@ -2,12 +2,12 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../test/support/fake-clock.ts';
-import { plainTemplates } from '../../test/support/plain-templates.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { Labels } from '../model/labels.ts';
 import { parseAlertingConfig } from './config.ts';
 import { parseMatchers } from './matchers.ts';
 import type { OutgoingRequest, SendPorts } from './notify/channel.ts';
+import { goTemplates } from './notify/templates.ts';
 import type { OpenedLog } from './state-log.ts';
 import { TenantAlerting } from './tenant-alerting.ts';
 
@@ -76,7 +76,7 @@ class Bench {
       },
     };
     return new TenantAlerting({
-      config: parseAlertingConfig(this.yaml, { templates: plainTemplates }),
+      config: parseAlertingConfig(this.yaml, { templates: goTemplates }),
       state,
       clock: this.clock,
       logger: silentLogger,

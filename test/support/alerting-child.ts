@@ -1,15 +1,15 @@
 /** Takes alerts and a silence into the folder argv[2], says `acknowledged <count>` for each, until it is killed. */
 
 import { parseAlertingConfig } from '../../src/alerting/config.ts';
+import { goTemplates } from '../../src/alerting/notify/templates.ts';
 import { openStateLog } from '../../src/alerting/state-log.ts';
 import { TenantAlerting } from '../../src/alerting/tenant-alerting.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { Labels } from '../../src/model/labels.ts';
-import { plainTemplates } from './plain-templates.ts';
 
 const alerting = new TenantAlerting({
-  config: parseAlertingConfig('route: { receiver: a }\nreceivers: [{ name: a }]', { templates: plainTemplates }),
+  config: parseAlertingConfig('route: { receiver: a }\nreceivers: [{ name: a }]', { templates: goTemplates }),
   state: await openStateLog(`${process.argv[2]}/state.log`, systemClock),
   clock: systemClock,
   logger: silentLogger,

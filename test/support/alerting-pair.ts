@@ -20,7 +20,13 @@ export interface Alerter extends AsyncDisposable {
   readonly output?: () => string;
 }
 
-export async function startOurs(yaml: string, templates: TemplatesFactory = goTemplates): Promise<Alerter> {
+/** `readdress` sends elsewhere what would go to a vendor's own address. */
+export async function startOurs(
+  yaml: string,
+  templates: TemplatesFactory = goTemplates,
+  readdress: (url: string) => string = (url) => url,
+): Promise<Alerter> {
+  const send = createHttpSend(undefined);
   const folder = temporaryFolder();
   const service = new AlertingService({
     folder: folder.path,
@@ -28,7 +34,7 @@ export async function startOurs(yaml: string, templates: TemplatesFactory = goTe
     logger: silentLogger,
     externalURL: 'http://alerts.test',
     templates,
-    ports: () => ({ http: createHttpSend(undefined), mail: createMailSend(undefined) }),
+    ports: () => ({ http: (r) => send({ ...r, url: readdress(r.url) }), mail: createMailSend(undefined) }),
     initial: async () => ({ yaml }),
     orphanResolve: false,
   });
