@@ -70,18 +70,21 @@ const FILES: readonly (readonly [
 ];
 
 describe.skipIf(peerMissing('promtool') || peerMissing('amtool'))('vigie check of files', () => {
-  it.each(FILES)('%s', async (_name, kind, good, text, culprit) => {
-    using folder = temporaryFolder();
-    const file = path.join(folder.path, 'file.yml');
-    writeFileSync(file, text);
-    const [program, ...args] =
-      kind === 'am' ? ['amtool', 'check-config'] : ['promtool', 'check', kind === 'rules' ? 'rules' : 'config'];
-    expect(spawnSync(findPeer(program!)!, [...args, file]).status === 0, 'the real program').toBe(good);
-    const { code, out } = await vigie(['check', file]);
-    expect(code === 0, out).toBe(good);
-    if (culprit) expect(out).toMatch(culprit);
-    else expect(out).toContain('good');
-  });
+  it.each(FILES.map(([name, kind, good, text, culprit]) => ({ name, kind, good, text, culprit })))(
+    '$name',
+    async ({ kind, good, text, culprit }) => {
+      using folder = temporaryFolder();
+      const file = path.join(folder.path, 'file.yml');
+      writeFileSync(file, text);
+      const [program, ...args] =
+        kind === 'am' ? ['amtool', 'check-config'] : ['promtool', 'check', kind === 'rules' ? 'rules' : 'config'];
+      expect(spawnSync(findPeer(program!)!, [...args, file]).status === 0, 'the real program').toBe(good);
+      const { code, out } = await vigie(['check', file]);
+      expect(code === 0, out).toBe(good);
+      if (culprit) expect(out).toMatch(culprit);
+      else expect(out).toContain('good');
+    },
+  );
 
   it('of vigie.yaml names path and line, of dashboards the panel, and warnings fail only when strict', async () => {
     using folder = temporaryFolder();
