@@ -12,6 +12,7 @@ import { IncidentService } from '../incidents/incident-service.ts';
 import type { OutgoingMessage } from '../incidents/message.ts';
 import type { ServiceNode } from '../incidents/service-graph.ts';
 import { fromPosted, fromTransition, lost } from '../incidents/signals.ts';
+import { StatusPages } from '../incidents/status-page.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { messageOf, VigieError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -30,6 +31,7 @@ import type { Options } from './options.ts';
 import type { Queries } from './queries.ts';
 import type { Routing } from './routing.ts';
 
+const CALLBACK_SECRETS: CollectionSpec = { name: 'callback_secrets' };
 const SECRETS: CollectionSpec = { name: 'installation_secrets' };
 /** Deploys and configuration changes looked at for one incident. */
 const CHANGES_MAX = 100;
@@ -66,6 +68,7 @@ export class Incidents {
   readonly service: IncidentService;
   readonly remediation: Remediation;
   readonly hooks: HookMappings;
+  readonly statusPages: StatusPages;
   readonly linkKey: Uint8Array;
   readonly #i: IncidentsInput;
   /** Alerts that API clients posted, by tenant and fingerprint, with the moment their sender counts as silent. */
@@ -76,6 +79,7 @@ export class Incidents {
     this.#i = input;
     this.linkKey = linkKey;
     this.hooks = new HookMappings(input.documents);
+    this.statusPages = new StatusPages(input.documents);
     const { clock, logger, documents, options } = input;
     this.remediation = new Remediation({
       documents,
@@ -89,7 +93,7 @@ export class Incidents {
           return 'unknown';
         }
       },
-      signal: async (tenant, fingerprint) => this.#alertState(tenant, fingerprint),
+      signal: (tenant, fingerprint) => this.service.signalState(tenant, fingerprint),
       audit: async (tenant, actor, action, target, after) =>
         void (await input.auditLog.append(tenant, { actor, actorName: actor, action, target, after, requestId: '' })),
       report: async (tenant, incident, text) =>
@@ -179,17 +183,6 @@ export class Incidents {
       );
   }
 
-  async #alertState(tenant: TenantId, fingerprint: string): Promise<'firing' | 'resolved' | 'unknown'> {
-    try {
-      const alerting = await this.#i.routing.service.tenant(tenant);
-      const found = alerting.current((a) => a.fingerprint === fingerprint)[0];
-      if (!found) return 'unknown';
-      return found.endsAtMs > this.#i.clock.now() ? 'firing' : 'resolved';
-    } catch {
-      return 'unknown';
-    }
-  }
-
   services(tenant: TenantId): Promise<readonly ServiceNode[]> {
     return this.#i.services.list(tenant);
   }
@@ -263,10 +256,27 @@ export class Incidents {
 
   /** The secret that a tenant's Slack app, Discord application or PagerDuty subscription signs with. */
   async callbackSecret(tenant: TenantId, program: string): Promise<string | undefined> {
-    const found = await this.#i.documents
-      .collection<{ readonly secret: string }>(tenant, { name: 'callback_secrets' })
-      .get(program);
-    return found?.body.secret;
+    return (await this.#callbackSecrets(tenant).get(program))?.body.secret;
+  }
+
+  async callbackPrograms(tenant: TenantId): Promise<readonly string[]> {
+    return (await this.#callbackSecrets(tenant).list()).items.map((d) => d.id);
+  }
+
+  /** Undefined removes it. */
+  async putCallbackSecret(tenant: TenantId, program: string, secret: string | undefined): Promise<void> {
+    if (secret === undefined) await this.#callbackSecrets(tenant).delete(program);
+    else await this.#callbackSecrets(tenant).put(program, { secret });
+  }
+
+  #callbackSecrets(tenant: TenantId) {
+    return this.#i.documents.collection<{ readonly secret: string }>(tenant, CALLBACK_SECRETS);
+  }
+
+  /** Services that have no data now. */
+  async silentServices(tenant: TenantId): Promise<ReadonlySet<string>> {
+    const services = await this.#i.services.list(tenant);
+    return new Set(services.filter((s) => s.state === 'unknown').map((s) => s.name));
   }
 }
 

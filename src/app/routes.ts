@@ -26,6 +26,7 @@ import type { Route } from '../http/route.ts';
 import { staticFiles } from '../http/static-files.ts';
 import { administrationRoutes } from '../http/vigie/administration.ts';
 import { alertingRoutes } from '../http/vigie/alerting.ts';
+import { type CallbackProgram, callbackSecretRoutes } from '../http/vigie/callback-secrets.ts';
 import { catalogueRoutes } from '../http/vigie/catalogue.ts';
 import { dashboardRoutes } from '../http/vigie/dashboards.ts';
 import { demoRoutes } from '../http/vigie/demo.ts';
@@ -41,6 +42,7 @@ import { rehearsalRoutes } from '../http/vigie/rehearsal.ts';
 import { remediationRoutes } from '../http/vigie/remediation.ts';
 import { vigieRulesRoutes } from '../http/vigie/rules.ts';
 import { sessionRoutes } from '../http/vigie/session.ts';
+import { statusPageRoutes } from '../http/vigie/status-page.ts';
 import { tenantConfigRoutes } from '../http/vigie/tenant-config.ts';
 import { createExpositionParser } from '../ingest/exposition/parser.ts';
 import { RawSeriesMemory } from '../ingest/exposition/series-memory.ts';
@@ -354,6 +356,18 @@ export function routeTable(p: RouteParts): {
       audit: p.audit,
       auditExternal: async (tenant, actor, action, target) =>
         void (await p.auditLog.append(tenant, { actor, actorName: actor, action, target, requestId: '' })),
+    }),
+    ...callbackSecretRoutes({
+      configured: async (tenant) => (await p.incidents.callbackPrograms(tenant)) as readonly CallbackProgram[],
+      put: (tenant, program, secret) => p.incidents.putCallbackSecret(tenant, program, secret),
+      audit: p.audit,
+    }),
+    ...statusPageRoutes({
+      incidents: p.incidents.service,
+      pages: p.incidents.statusPages,
+      clock: p.clock,
+      silentServices: (tenant) => p.incidents.silentServices(tenant),
+      audit: p.audit,
     }),
     ...onCallRoutes({ incidents: p.incidents.service, clock: p.clock, audit: p.audit }),
     ...remediationRoutes({

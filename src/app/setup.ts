@@ -12,6 +12,7 @@ import { AlertForwarder } from '../alerting/forwarder.ts';
 import { createHttpSend } from '../alerting/notify/http-send.ts';
 import { CatalogueService } from '../catalogue/catalogue-service.ts';
 import { DashboardStore } from '../dashboards/dashboard-store.ts';
+import { demoTopology } from '../demo/topology.ts';
 import { EventStore } from '../events/event-store.ts';
 import { HeartbeatMonitors } from '../heartbeats/heartbeat-monitors.ts';
 import { OutgoingHeartbeat } from '../heartbeats/outgoing-heartbeat.ts';
@@ -491,7 +492,16 @@ export async function setup(input: SetupInput): Promise<Running> {
     clock,
     logger,
     onLive: () => {
-      for (const t of directory.list()) if (t.demo) void detectors.apply(t.id);
+      for (const t of directory.list()) {
+        if (!t.demo) continue;
+        void detectors.apply(t.id);
+        for (const service of demoTopology(t.id))
+          services
+            .declare(t.id, service)
+            .catch((error: unknown) =>
+              logger.warn('a synthetic service was not declared', { error: messageOf(error) }),
+            );
+      }
     },
     retentionMs: options.retention,
   });

@@ -1,10 +1,24 @@
 /** Everything of a tenant as JSON lines: the tenant, its documents, its series with samples in windows of a day. */
+
+import { redactConfig } from '../http/alertmanager/redact-config.ts';
 import type { TenantId } from '../model/tenant.ts';
-import type { DocumentStore } from '../store/documents.ts';
+import type { DocumentStore, Json } from '../store/documents.ts';
 import type { MetricsStore } from '../store/metrics.ts';
 import type { TenantDirectory } from '../tenancy/tenant-directory.ts';
 
 const WINDOW_MS = 86_400_000;
+
+/** Secrets leave by no answer, an export included. */
+const SECRET_COLLECTIONS: ReadonlySet<string> = new Set(['callback_secrets']);
+
+function withoutSecrets(body: Json): Json {
+  const { alertmanager, ...rest } = body as { readonly [key: string]: Json | undefined };
+  if (typeof alertmanager === 'string') return { ...rest, alertmanager: redactConfig(alertmanager) };
+  const routing = alertmanager as { readonly yaml?: string } | undefined;
+  return routing?.yaml === undefined
+    ? body
+    : { ...rest, alertmanager: { ...routing, yaml: redactConfig(routing.yaml) } };
+}
 
 export interface TenantExportParts {
   readonly directory: TenantDirectory;
@@ -12,14 +26,21 @@ export interface TenantExportParts {
   readonly store: MetricsStore;
 }
 
-/** One line a record: {kind: 'tenant'|'document'|'series'|'end', ...}. Keys and accounts stay with the platform. */
+/** One line a record: {kind: 'tenant'|'document'|'series'|'end', ...}. Keys and accounts stay with the platform; secrets are left out. */
 export async function* exportTenant(tenant: TenantId, parts: TenantExportParts): AsyncIterable<string> {
   const line = (value: unknown): string => `${JSON.stringify(value)}\n`;
   yield line({ kind: 'tenant', format: 1, tenant: parts.directory.get(tenant) });
   let documents = 0;
   for await (const { collection, document } of parts.documents.exportTenant(tenant)) {
+    if (SECRET_COLLECTIONS.has(collection)) continue;
     documents++;
-    yield line({ kind: 'document', collection, id: document.id, version: document.version, body: document.body });
+    yield line({
+      kind: 'document',
+      collection,
+      id: document.id,
+      version: document.version,
+      body: collection.startsWith('tenant_config') ? withoutSecrets(document.body) : document.body,
+    });
   }
   const stats = parts.store.stats(tenant);
   let samples = 0;

@@ -301,6 +301,20 @@ describe('tenant isolation', () => {
     expect(refused).toBeGreaterThan(200);
   }, 120_000);
 
+  it('an export holds no secret', async () => {
+    const key = keys.get('admin-a')!;
+    await must(key, 'PUT', '/vigie/v1/callback-secrets/slack', { body: { secret: 'hush-hush-slack' } });
+    await must(key, 'PUT', '/vigie/v1/tenants/a/config', {
+      body: {
+        alertmanager:
+          "route: {receiver: r}\nreceivers: [{name: r, pagerduty_configs: [{routing_key: hush-hush-key}], slack_configs: [{api_url: 'https://192.0.2.1/hush-hush', channel: c}]}]",
+      },
+    });
+    const { text } = await ask(key, 'GET', '/vigie/v1/tenants/a/export');
+    expect(text).toContain('"collection":"tenant_config"');
+    expect(text).not.toContain('hush-hush');
+  });
+
   it('a revoked key is worth nothing at once', async () => {
     const made = await must(platformKey, 'POST', '/vigie/v1/keys', {
       tenant: 'a',
