@@ -23,7 +23,7 @@ const PAGES: readonly (readonly [string, string, string])[] = [
   ['/detectors?tab=unusual', 'Detectors', 'series looked at'],
   ['/detectors?tab=predictions', 'Detectors', 'missed'],
   ['/detectors?detector=disk-exhaustion', 'Detectors', 'Back-test'],
-  ['/incidents', 'Incidents', 'Not built yet'],
+  ['/logs', 'Logs', 'Not built yet'],
   ...['health', 'tenants', 'keys', 'users', 'receivers', 'audit'].map(
     (tab) => [`/administration?tab=${tab}`, 'Administration', 'Administration'] as const,
   ),

@@ -68,7 +68,7 @@ export function DataTable<T>(props: {
     overscan: 8,
     getItemKey: (i) => rowKey(shown[i]!),
   });
-  const grid = columns.map((c) => c.width ?? (c.numeric ? 'minmax(80px, 0.6fr)' : 'minmax(110px, 1fr)')).join(' ');
+  const grid = columns.map((c) => c.width ?? (c.numeric ? 'minmax(96px, 0.6fr)' : 'minmax(110px, 1fr)')).join(' ');
   const minWidth = columns.length * 112;
   return (
     <div style={{ minWidth: 0 }}>
@@ -126,6 +126,8 @@ export function DataTable<T>(props: {
                   aria-sort={sort?.id === c.id ? (sort.down ? 'descending' : 'ascending') : 'none'}
                   style={{
                     padding: '8px 10px',
+                    minWidth: 0,
+                    overflowWrap: 'anywhere',
                     fontSize: 12.5,
                     fontWeight: 600,
                     textAlign: c.numeric ? 'right' : 'left',

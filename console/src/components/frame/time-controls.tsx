@@ -123,7 +123,7 @@ export function TimeControls() {
       <NativeSelect
         aria-label={t('time.refresh')}
         size="sm"
-        w={86}
+        w={100}
         value={refresh}
         data={REFRESH.map((r) => ({
           value: r,
