@@ -32,6 +32,7 @@ const STALE: Readonly<Record<string, readonly string[]>> = {
 const REFRESH_MS_MIN = 1_000;
 /** By then the first page is drawn. */
 const SETTLED_MS = 3_000;
+const HEADER_PX = 49;
 
 export function AppFrame() {
   const { t } = useText();
@@ -153,6 +154,12 @@ function SignedIn() {
               flex: 'none',
               padding: 8,
               borderRight: '1px solid var(--v-line)',
+              // stays while the page scrolls, below the header
+              position: 'sticky',
+              top: HEADER_PX,
+              alignSelf: 'flex-start',
+              height: `calc(100dvh - ${HEADER_PX}px)`,
+              overflowY: 'auto',
               background: 'var(--v-panel)',
             }}
           >

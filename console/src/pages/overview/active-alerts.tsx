@@ -8,6 +8,8 @@ import { useText } from '../../lib/use-text.ts';
 import { frameSearch, useView } from '../../lib/view.ts';
 
 const SHOWN_MAX = 8;
+/** What an alert is about, the most telling label first. */
+const ABOUT = ['instance', 'service', 'queue', 'model', 'job'];
 const ORDER = ['critical', 'page', 'error', 'high', 'warning', 'medium', 'info', 'low'];
 const rank = (severity: string | undefined): number => {
   const at = ORDER.indexOf(severity ?? '');
@@ -49,7 +51,7 @@ export function ActiveAlerts() {
                   <SeverityBadge severity={a.labels['severity']} />
                   <span style={{ flex: 1, overflowWrap: 'anywhere' }}>
                     {a.labels['alertname']}{' '}
-                    <span className="muted">{a.labels['instance'] ?? a.labels['job'] ?? ''}</span>
+                    <span className="muted">{ABOUT.map((l) => a.labels[l]).find(Boolean) ?? ''}</span>
                   </span>
                   <span className="muted" style={{ whiteSpace: 'nowrap' }}>
                     {ago(Date.parse(a.startsAt))}
