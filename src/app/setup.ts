@@ -254,7 +254,7 @@ export async function setup(input: SetupInput): Promise<Running> {
     templates: (tenant) => ruleTemplates(tenant),
     externalUrl,
     externalLabels: (tenant) => externalLabels(tenant),
-    evaluationIntervalMs: prometheusConfig?.evaluationIntervalMs ?? options.evaluation_interval,
+    evaluationIntervalMs: () => prometheusConfig?.evaluationIntervalMs ?? resolved.options.evaluation_interval,
     limits: (tenant) => {
       const l = directory.limits(tenant);
       return { rulesMax: l.rules, alertsMax: l.alerts, query: queries.limits(tenant) };
