@@ -2,6 +2,7 @@
  * The main journeys of the console against the real program in production mode: people sign in with keys of their
  * tenants, the data is the demonstration's generator with one injected fault.
  */
+import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chromiumMissing, launch, openPage, violations } from './support/browser.ts';
@@ -137,6 +138,59 @@ describe.skipIf(chromiumMissing)('journeys on the real program', () => {
       .getByText(/http_requests_total/)
       .first()
       .waitFor();
+    await page.context().close();
+  });
+
+  it('takes a dashboard along: as a picture, as a snapshot that asks for nothing, on paper', {
+    timeout: 60_000,
+  }, async () => {
+    const { page } = await signIn(A!.id, '/dashboards/vigie-system-overview?from=now-2h&to=now', { scheme: 'dark' });
+    const menu = async (item: string): Promise<void> => {
+      await page.getByRole('button', { name: /^Version/ }).click();
+      await page.getByRole('menuitem', { name: item }).click();
+    };
+    await page.getByText('agent-api').first().waitFor();
+    const [download] = await Promise.all([page.waitForEvent('download'), menu('Save all as PNG')]);
+    const png = readFileSync(await download.path());
+    expect(png.subarray(1, 4).toString()).toBe('PNG');
+    // wider than the screen's grid, and as high as all panels, not only those on the screen
+    expect(png.readUInt32BE(16)).toBeGreaterThan(1_500);
+    expect(png.readUInt32BE(20)).toBeGreaterThan(2_500);
+
+    await menu('Snapshot link');
+    const link = page.getByRole('link', { name: 'Open the snapshot' });
+    await link.waitFor();
+    const asked: string[] = [];
+    await page.goto(server.url + (await link.getAttribute('href')));
+    page.on('request', (r) => void (/\/query/.test(r.url()) && asked.push(r.url())));
+    await page.getByText(/^Snapshot of .* by person/).waitFor();
+    await page.reload();
+    await page.getByText('agent-api').first().waitFor();
+    await page.locator('.dash canvas').first().waitFor();
+    expect(asked).toEqual([]);
+
+    await page.goto(`${server.url}/dashboards/vigie-system-overview?from=now-2h&to=now`);
+    await page.getByText('agent-api').first().waitFor();
+    await page.evaluate(() => {
+      window.print = () => {
+        const root = document.documentElement;
+        (window as unknown as { printed: unknown }).printed = {
+          printing: root.classList.contains('printing'),
+          theme: root.getAttribute('data-mantine-color-scheme'),
+          header: getComputedStyle(document.querySelector('header.frame')!).display,
+          canvases: document.querySelectorAll('.dash canvas').length,
+          about: document.querySelector<HTMLElement>('.print-only')!.innerText,
+        };
+      };
+    });
+    await menu('Print or save as PDF');
+    await page.waitForFunction(() => 'printed' in window);
+    const printed = await page.evaluate(() => (window as unknown as { printed: Record<string, unknown> }).printed);
+    expect(printed).toMatchObject({ printing: true, theme: 'light', header: 'none' });
+    expect(printed['canvases']).toBeGreaterThanOrEqual(6);
+    expect(printed['about']).toContain(A!.displayName);
+    // and the page is as it was
+    await page.waitForFunction(() => document.documentElement.getAttribute('data-mantine-color-scheme') === 'dark');
     await page.context().close();
   });
 
