@@ -45,7 +45,8 @@ export function reasonToNotify(entry: LogEntry | undefined, view: FlushView): Fl
   if (!entry) return view.firing.length > 0 ? 'first notification' : undefined;
   const told = new Set(entry.firing);
   for (const f of entry.maybeEnded ?? []) told.delete(f);
-  if (view.firing.some((f) => !told.has(f))) return entry.firing.length === 0 ? 'first notification' : 'new alerts added';
+  if (view.firing.some((f) => !told.has(f)))
+    return entry.firing.length === 0 ? 'first notification' : 'new alerts added';
   if (view.firing.length === 0)
     return entry.firing.length > 0 || (entry.maybeFiring ?? []).length > 0 ? 'all alerts resolved' : undefined;
   if (view.sendResolved) {

@@ -8,7 +8,7 @@ import { parseAlertingConfig } from './config.ts';
 import { parseMatchers } from './matchers.ts';
 import type { OutgoingRequest, SendPorts } from './notify/channel.ts';
 import { goTemplates } from './notify/templates.ts';
-import type { OpenedLog } from './state-log.ts';
+import { encodeRecord, type OpenedLog, RECORD_BYTES_MAX } from './state-log.ts';
 import { TenantAlerting } from './tenant-alerting.ts';
 
 const BASE = `
@@ -314,6 +314,28 @@ describe('a receiver that fails', () => {
     expect(tries).toBe(1);
     await bench.clock.advance(2_000);
     expect(tries).toBe(2);
+  });
+});
+
+describe('large alerts', () => {
+  it('are refused past a million characters, and never make a record too large to read', async () => {
+    bench = new Bench();
+    const alert = (i: number, values: number) => ({
+      labels: Labels.from({ alertname: 'Big', i: String(i) }),
+      annotations: Labels.from(
+        Object.fromEntries(Array.from({ length: values }, (_, n) => [`a${n}`, '\u0001'.repeat(60_000)])),
+      ),
+      generatorURL: '',
+      endsAtMs: bench.clock.now() + MIN,
+    });
+    const { accepted, problems } = await bench.alerting.accept([
+      alert(0, 17),
+      ...[1, 2, 3, 4, 5].map((i) => alert(i, 10)),
+    ]);
+    expect([accepted, problems]).toEqual([5, ['labels and annotations exceed 1000000 characters together']]);
+    for (const record of bench.records) expect(encodeRecord(record).length).toBeLessThan(RECORD_BYTES_MAX);
+    await bench.crash();
+    expect(bench.alerting.current()).toHaveLength(5);
   });
 });
 

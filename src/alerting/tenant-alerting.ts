@@ -46,16 +46,24 @@ export const ALERTS_MAX = 200_000;
 /** Labels or annotations of one alert, and characters of one of their values. */
 export const LABELS_PER_ALERT_MAX = 100;
 export const VALUE_CHARS_MAX = 65_536;
+/** Characters of one alert's labels and annotations together, and of the alerts in one record of the log. */
+export const ALERT_CHARS_MAX = 1_000_000;
 /** Resolved alerts are forgotten, and old entries swept, this often. */
 export const SWEEP_MS = 30 * 60_000;
+/** Alerts in one record of the log. */
+const ALERTS_PER_RECORD_MAX = 100;
 /** More found alerts than these are brought into order with all others. */
 const SORTED_ALONE_MAX = 2_000;
 /** The log is rewritten when it exceeds this and four times what it was after the last rewrite. */
 const COMPACT_BYTES_MIN = 16 * 1024 * 1024;
 
+type NewEnd = readonly [fingerprint: string, endsAtMs: number, updatedAtMs: number];
 type StateRecord =
   | { readonly k: 'a'; readonly v: StoredAlert }
+  /** Many of one batch in one record, which costs a tenth of one each. */
+  | { readonly k: 'A'; readonly v: StoredAlert[] }
   | { readonly k: 'e'; readonly f: string; readonly e: number; readonly u: number }
+  | { readonly k: 'E'; readonly v: NewEnd[] }
   | { readonly k: 's'; readonly v: SilenceRecord }
   | { readonly k: 'n'; readonly v: LogEntry }
   | { readonly k: 'h'; readonly v: Decision }
@@ -130,16 +138,20 @@ export class TenantAlerting {
 
   #replay(r: StateRecord): void {
     switch (r.k) {
-      case 'a': {
-        const alert = loadAlert(r.v);
-        this.#alerts.set(alert.fingerprint, alert);
+      case 'a':
+      case 'A':
+        for (const stored of r.k === 'a' ? [r.v] : r.v) {
+          const alert = loadAlert(stored);
+          this.#alerts.set(alert.fingerprint, alert);
+        }
         break;
-      }
-      case 'e': {
-        const old = this.#alerts.get(r.f);
-        if (old) this.#alerts.set(r.f, { ...old, endsAtMs: r.e, updatedAtMs: r.u });
+      case 'e':
+      case 'E':
+        for (const [fingerprint, endsAtMs, updatedAtMs] of r.k === 'e' ? [[r.f, r.e, r.u] as const] : r.v) {
+          const old = this.#alerts.get(fingerprint);
+          if (old) this.#alerts.set(fingerprint, { ...old, endsAtMs, updatedAtMs });
+        }
         break;
-      }
       case 's':
         this.silences.restore(r.v);
         break;
@@ -179,7 +191,7 @@ export class TenantAlerting {
   async accept(posted: readonly PostableAlert[]): Promise<AcceptResult> {
     const nowMs = this.#clock.now();
     const problems: string[] = [];
-    const records: StateRecord[] = [];
+    const records = new AlertRecords();
     const changed: Alert[] = [];
     for (const p of posted) {
       const problem = checkPosted(p);
@@ -200,15 +212,11 @@ export class TenantAlerting {
       const merged = mergeAlert(old, alert, nowMs);
       if (!old) this.#unordered.push(merged.fingerprint);
       this.#alerts.set(merged.fingerprint, merged);
-      records.push(
-        old && sameButEnd(old, merged)
-          ? { k: 'e', f: merged.fingerprint, e: merged.endsAtMs, u: merged.updatedAtMs }
-          : { k: 'a', v: storeAlert(merged) },
-      );
+      records.add(merged, old !== undefined && sameButEnd(old, merged));
       changed.push(merged);
     }
     for (const a of changed) this.#inhibitor.update(a);
-    await this.#log.append(records);
+    await this.#log.append(records.all);
     for (const a of changed) this.#dispatcher.insert(a);
     this.#compactWhenLarge();
     return { accepted: changed.length, problems };
@@ -246,12 +254,14 @@ export class TenantAlerting {
   #ordered(): Alert[] {
     const old = this.#order ?? [];
     const fresh = (this.#order ? this.#unordered : [...this.#alerts.keys()]).sort();
-    this.#unordered = [];
-    const merged: string[] = [];
-    for (let i = 0, j = 0; i < old.length || j < fresh.length; )
-      merged.push(j >= fresh.length || (i < old.length && old[i]! < fresh[j]!) ? old[i++]! : fresh[j++]!);
-    this.#order = merged;
-    return merged.map((f) => this.#alerts.get(f)!);
+    if (fresh.length > 0) {
+      const merged: string[] = [];
+      for (let i = 0, j = 0; i < old.length || j < fresh.length; )
+        merged.push(j >= fresh.length || (i < old.length && old[i]! < fresh[j]!) ? old[i++]! : fresh[j++]!);
+      this.#order = merged;
+      this.#unordered = [];
+    }
+    return (this.#order ?? []).map((f) => this.#alerts.get(f)!);
   }
 
   /** Names of the time intervals that mute a route now. */
@@ -705,6 +715,37 @@ function receiversOf(routes: readonly Route[]): readonly string[] {
   return routes.length === 1 ? [routes[0]!.receiver] : [...new Set(routes.map((r) => r.receiver))];
 }
 
+/** What a batch of alerts adds to the log; many alerts share a record, in the order they came. */
+class AlertRecords {
+  readonly all: StateRecord[] = [];
+  #chars = 0;
+
+  add(alert: Alert, endOnly: boolean): void {
+    const last = this.all.at(-1);
+    if (endOnly) {
+      const end: NewEnd = [alert.fingerprint, alert.endsAtMs, alert.updatedAtMs];
+      if (last?.k === 'E' && last.v.length < ALERTS_PER_RECORD_MAX) last.v.push(end);
+      else this.all.push({ k: 'E', v: [end] });
+      return;
+    }
+    const chars = charsOf(alert);
+    this.#chars += chars;
+    if (last?.k === 'A' && last.v.length < ALERTS_PER_RECORD_MAX && this.#chars <= ALERT_CHARS_MAX)
+      last.v.push(storeAlert(alert));
+    else {
+      this.#chars = chars;
+      this.all.push({ k: 'A', v: [storeAlert(alert)] });
+    }
+  }
+}
+
+function charsOf(alert: Pick<PostableAlert, 'labels' | 'annotations' | 'generatorURL'>): number {
+  let chars = alert.generatorURL.length;
+  for (const text of alert.labels.flat) chars += text.length;
+  for (const text of alert.annotations.flat) chars += text.length;
+  return chars;
+}
+
 function sameButEnd(a: Alert, b: Alert): boolean {
   return (
     a.startsAtMs === b.startsAtMs &&
@@ -716,6 +757,7 @@ function sameButEnd(a: Alert, b: Alert): boolean {
 
 function checkPosted(p: PostableAlert): string | undefined {
   if (p.labels.size === 0) return 'at least one label pair required';
+  if (charsOf(p) > ALERT_CHARS_MAX) return `labels and annotations exceed ${ALERT_CHARS_MAX} characters together`;
   for (const set of [p.labels, p.annotations]) {
     if (set.size > LABELS_PER_ALERT_MAX) return `more than ${LABELS_PER_ALERT_MAX} labels or annotations`;
     for (const [name, value] of set) {

@@ -28,8 +28,9 @@ it('keeps what was acknowledged through kill -9', { timeout: 60_000 }, async () 
     expect(acknowledged).toBeGreaterThan(linesWanted - 2);
     const opened = await openStateLog(path.join(folder.path, 'state.log'), systemClock);
     await opened.log.close();
-    const records = opened.records as { k: string; v: [string[]] & { matchers: { value: string }[] } }[];
-    const alerts = new Set(records.filter((r) => r.k === 'a').map((r) => r.v[0][1]));
+    const records = opened.records as { k: string; v: { matchers: { value: string }[] } & [string[]] & [string[]][] }[];
+    const of = (kind: string): typeof records => records.filter((r) => r.k === kind);
+    const alerts = new Set([...of('a').map((r) => r.v[0][1]), ...of('A').flatMap((r) => r.v.map((a) => a[0]![1]))]);
     const silenced = new Set(records.filter((r) => r.k === 's').map((r) => r.v.matchers[0]!.value));
     for (let i = 0; i < acknowledged; i++) {
       expect(alerts.has(String(i))).toBe(true);
