@@ -31,6 +31,7 @@ const CASES = [
     /** At least these, by title, after repeats. */
     panels: ['Space used on /', 'Space used on /data', 'Disk I/O (old graph)', 'CPU Basic', 'System Load'],
     figures: { 'CPU Cores': '2', 'RAM Total': '16 GiB', 'SWAP Total': 'none' },
+    rows: ['/ ext4 93.13 GiB 43.23 GiB', '/data ext4 93.13 GiB 43.23 GiB'],
   },
   {
     name: 'prometheus-itself',
@@ -45,6 +46,7 @@ const CASES = [
     notices: ['Samples by instance'],
     panels: ['Uptime', 'Samples appended', 'Request duration', 'Slowest scrapes', 'Series over time', 'About'],
     figures: { Configuration: 'OK', Missed: '0' },
+    rows: ['prom-1:9090 prometheus'],
   },
   {
     name: 'postgresql',
@@ -61,7 +63,8 @@ const CASES = [
     noData: [],
     notices: ['Slow traces'],
     panels: ['Rows of agents', 'Rows of billing', 'Up', 'Replication', 'Size by database', 'Databases', 'Others'],
-    figures: {},
+    figures: { 'Size by database': 'agents\n1 GB\nbilling\n2 GB' },
+    rows: ['agents 107'],
   },
 ] as const;
 
@@ -195,6 +198,12 @@ describe.skipIf(chromiumMissing)('imported into the real program', () => {
         { timeout: 15_000 },
       )
       .toEqual({ noData: want.noData, notices: want.notices, empty: [], missing: [], figures: want.figures });
+    const rows = (await page.locator('.dash [role=row]').allInnerTexts()).map((text) => text.replace(/\s+/g, ' '));
+    for (const row of want.rows)
+      expect(
+        rows.some((text) => text.startsWith(row)),
+        `${row} in ${rows.join(' | ')}`,
+      ).toBe(true);
     expect(await page.locator('.dash [role=alert]').count()).toBe(0);
     expect(problems).toEqual([]);
     await page.context().close();

@@ -17,7 +17,9 @@ describe.skipIf(chromiumMissing)('the first page', () => {
       const scripts: Promise<readonly [string, number]>[] = [];
       page.on('response', (r) => {
         if (/\.js$/.test(new URL(r.url()).pathname))
-          scripts.push(r.body().then((body) => [new URL(r.url()).pathname, brotliCompressSync(body, AS_SERVED).length] as const));
+          scripts.push(
+            r.body().then((body) => [new URL(r.url()).pathname, brotliCompressSync(body, AS_SERVED).length] as const),
+          );
       });
       await page.goto(server.url);
       await page.locator('.tile-value').first().waitFor();

@@ -28,6 +28,8 @@ export interface ChartSeries {
   readonly dashed?: boolean;
   readonly fill?: number;
   readonly width?: number;
+  /** Drawn below zero: legend, table and tip give the figures as they are. */
+  readonly negated?: boolean;
   /** Drawn, but left out of legend and table: the edges of a band. */
   readonly quiet?: boolean;
 }
@@ -245,7 +247,14 @@ export function TimeSeriesChart(props: ChartProps) {
   };
 
   const shown = useMemo(
-    () => series.map((s, i) => ({ ...s, colour: colours[i]! })).filter((s) => !s.quiet),
+    () =>
+      series
+        .map((s, i) => ({
+          ...s,
+          colour: colours[i]!,
+          ...(s.negated ? { values: s.values.map((v) => (v === null ? null : -v)) } : {}),
+        }))
+        .filter((s) => !s.quiet),
     [series, colours],
   );
   return (

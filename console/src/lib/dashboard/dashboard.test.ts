@@ -219,6 +219,37 @@ describe('layout', () => {
       [4, 2],
     ]);
   });
+  it('repeats an open row with the panels below it, and closes all of its copies without a hole', () => {
+    const panels: Panel[] = [
+      { id: 1, type: 'row', repeat: 'host', gridPos: { x: 0, y: 0, w: 24, h: 1 }, panels: [] },
+      { id: 2, type: 'stat', gridPos: { x: 0, y: 1, w: 12, h: 4 } },
+      { id: 3, type: 'stat', gridPos: { x: 12, y: 1, w: 12, h: 4 } },
+      { id: 4, type: 'row', gridPos: { x: 0, y: 5, w: 24, h: 1 } },
+      { id: 5, type: 'stat', gridPos: { x: 0, y: 6, w: 12, h: 4 } },
+    ];
+    const places = (closed: number[]) =>
+      layOut({ title: 'x', panels }, new Set(closed), () => ['a', 'b']).map((p) => [
+        p.panel.id,
+        p.panel.scoped?.['host'],
+        p.y,
+      ]);
+    expect(places([])).toEqual([
+      [1, 'a', 0],
+      [2, 'a', 1],
+      [3, 'a', 1],
+      [1, 'b', 5],
+      [2, 'b', 6],
+      [3, 'b', 6],
+      [4, undefined, 10],
+      [5, undefined, 11],
+    ]);
+    expect(places([1])).toEqual([
+      [1, 'a', 0],
+      [1, 'b', 1],
+      [4, undefined, 2],
+      [5, undefined, 3],
+    ]);
+  });
   it('opens a row', () => {
     const placed = layOut({ title: 'x', panels: [dashboard.panels![0]!] }, new Set(), values);
     expect(placed.map((p) => [p.panel.id, p.y])).toEqual([

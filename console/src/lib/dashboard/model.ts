@@ -135,6 +135,27 @@ export interface LaidOut {
 const GRID = 24;
 const REPEATS_MAX = 50;
 
+/** An open row that repeats takes the panels up to the next row as its own: they repeat with it. */
+function adopt(sorted: readonly Panel[]): Panel[] {
+  const out: Panel[] = [];
+  let taker: Panel | undefined;
+  for (const panel of sorted) {
+    if (panel.type === 'row') {
+      taker = panel.repeat && (panel.panels ?? []).length === 0 ? { ...panel, panels: [] } : undefined;
+      out.push(taker ?? panel);
+    } else if (taker) {
+      taker = { ...taker, panels: [...(taker.panels ?? []), panel] };
+      out[out.length - 1] = taker;
+    } else out.push(panel);
+  }
+  return out;
+}
+
+function heightOf(panels: readonly Panel[]): number {
+  const top = Math.min(...panels.map((p) => p.gridPos?.y ?? 0));
+  return Math.max(...panels.map((p) => (p.gridPos?.y ?? 0) + (p.gridPos?.h ?? 8))) - top;
+}
+
 /** Panels with their places: rows opened or closed, repeats multiplied (`values` gives the chosen values of a variable). */
 export function layOut(
   dashboard: Dashboard,
@@ -165,8 +186,10 @@ export function layOut(
       });
     shift += (Math.ceil(repeated.length / perRow) - 1) * h;
   };
-  const sorted = [...(dashboard.panels ?? [])].sort(
-    (a, b) => (a.gridPos?.y ?? 0) - (b.gridPos?.y ?? 0) || (a.gridPos?.x ?? 0) - (b.gridPos?.x ?? 0),
+  const sorted = adopt(
+    [...(dashboard.panels ?? [])].sort(
+      (a, b) => (a.gridPos?.y ?? 0) - (b.gridPos?.y ?? 0) || (a.gridPos?.x ?? 0) - (b.gridPos?.x ?? 0),
+    ),
   );
   for (const panel of sorted) {
     if (panel.type !== 'row') {
@@ -179,21 +202,23 @@ export function layOut(
     // a row saved closed holds its panels itself: what follows it in the file is not its own
     hidden = closed && (panel.panels ?? []).length === 0;
     closedAt = panel.gridPos?.y ?? 0;
-    const repeated = panel.repeat ? values(panel.repeat).slice(0, REPEATS_MAX) : [undefined];
     const inner = panel.panels ?? [];
-    for (const value of repeated) {
+    const found = panel.repeat ? values(panel.repeat).slice(0, REPEATS_MAX) : [];
+    const at = panel.gridPos?.y ?? 0;
+    const height = inner.length > 0 ? heightOf(inner) : 0;
+    let y = at + shift;
+    for (const value of found.length > 0 ? found : [undefined]) {
       const scoped = value === undefined ? {} : { [panel.repeat!]: value };
-      const y = (panel.gridPos?.y ?? 0) + shift;
       out.push({ panel: { ...panel, scoped }, x: 0, y, w: GRID, h: 1 });
+      y++;
       if (closed || inner.length === 0) continue;
-      const top = Math.min(...inner.map((p) => p.gridPos?.y ?? 0));
-      const height = Math.max(...inner.map((p) => (p.gridPos?.y ?? 0) + (p.gridPos?.h ?? 8))) - top;
+      shift = y - Math.min(...inner.map((p) => p.gridPos?.y ?? 0));
       const before = shift;
-      shift += (panel.gridPos?.y ?? 0) + 1 - top;
       for (const p of inner) place({ ...p, scoped });
-      shift = before + height + (value === undefined ? 0 : 1);
+      y += height + shift - before;
     }
-    if (repeated.length > 1 && repeated[0] !== undefined) shift -= 1;
+    // below a row that was saved open the file leaves room for its panels once, below a closed one none
+    shift = y - (at + 1 + (panel.collapsed ? 0 : height));
   }
   return out;
 }

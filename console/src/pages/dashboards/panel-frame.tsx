@@ -143,7 +143,7 @@ export function PanelFrame({
             <PanelBody
               panel={panel}
               data={data}
-              height={Math.max(80, height)}
+              height={Math.max(24, height)}
               values={scoped}
               marks={marks}
               onCanvas={onCanvas}

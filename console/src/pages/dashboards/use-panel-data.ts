@@ -102,6 +102,8 @@ export function usePanelData(
       .filter((c): c is Columns => c !== undefined)
       .sort((a, b) => (b.times.at(-1) ?? 0) - (a.times.at(-1) ?? 0))[0];
     const times = longest?.times ?? [];
+    // the queries of a panel are of one moment, though each was asked at its own: else rows of two would never merge
+    const atS = Math.max(0, ...results.flatMap((r) => r.data?.vector?.[0]?.value?.[0] ?? []));
     for (const [i, result] of results.entries()) {
       const a = asked[i]!;
       const legend = a.target.legendFormat ? interpolate(a.target.legendFormat, stable, 'text') : undefined;
@@ -131,7 +133,7 @@ export function usePanelData(
         for (const v of vector)
           if (v.value)
             all.push({ name: name(v.metric), refId: a.refId, metric: v.metric, values: [numberOf(v.value[1])] });
-        frames.push(vectorFrame(a.refId, vector, asked.length > 1));
+        frames.push(vectorFrame(a.refId, vector, asked.length > 1, atS));
       }
     }
     return { times, series: all, frames };
@@ -151,10 +153,10 @@ const numberOf = (text: string): number | null => {
   return Number.isNaN(n) ? null : n;
 };
 
-function vectorFrame(refId: string, vector: ReturnType<typeof asVector>, several: boolean): Frame {
+function vectorFrame(refId: string, vector: ReturnType<typeof asVector>, several: boolean, atS: number): Frame {
   const labels = [...new Set(vector.flatMap((v) => Object.keys(v.metric)))].sort();
   const fields: Field[] = [
-    { name: 'Time', type: 'time', values: vector.map((v) => (v.value?.[0] ?? 0) * 1_000) },
+    { name: 'Time', type: 'time', values: vector.map(() => atS * 1_000) },
     ...labels.map((name): Field => ({ name, type: 'string', values: vector.map((v) => v.metric[name] ?? null) })),
     {
       name: several ? `Value #${refId}` : 'Value',

@@ -12,6 +12,8 @@ import { useView } from '../../lib/view.ts';
 
 const ALL = '$__all';
 const OPTIONS_MAX = 1_000;
+/** Others are named by the import's report. */
+const SHOWN_TYPES = ['query', 'custom', 'constant', 'interval', 'textbox', 'datasource'];
 
 export interface Resolved {
   readonly variable: Variable;
@@ -117,7 +119,7 @@ export function useVariables(dashboard: Dashboard | undefined) {
       const resolved: Resolved[] = [];
       let values: Values = {};
       for (const [i, variable] of list.entries()) {
-        if (variable.type === 'adhoc') continue;
+        if (!SHOWN_TYPES.includes(variable.type)) continue;
         const options: string[] = await optionsOf(variable, values, tenant, startMs, endMs).catch((): string[] => []);
         const wanted = (asked[i]?.split('\u001f') as string[] | undefined) ?? text(variable.current?.value);
         let chosen: string[] = wanted.filter(

@@ -2,7 +2,7 @@
 import { useComputedColorScheme } from '@mantine/core';
 import { colourOf, fieldConfig, show } from '../../../lib/dashboard/fields.ts';
 import type { FieldConfig, Panel } from '../../../lib/dashboard/model.ts';
-import { reduceValues, transform } from '../../../lib/dashboard/transformations.ts';
+import { type Frame, reduceValues, transform } from '../../../lib/dashboard/transformations.ts';
 import { useText } from '../../../lib/use-text.ts';
 import { useView } from '../../../lib/view.ts';
 import type { PanelData } from '../use-panel-data.ts';
@@ -18,24 +18,46 @@ interface Figure {
   readonly values: readonly (number | null)[];
 }
 
+function rowFigures(frame: Frame): { name: string; refId: string; values: (number | null)[] }[] {
+  const words = frame.fields.filter((f) => f.type === 'string');
+  const figures = frame.fields.filter((f) => f.type === 'number');
+  const rows = Math.max(0, ...figures.map((f) => f.values.length));
+  return Array.from({ length: rows }, (_, i) => words.map((w) => w.values[i] ?? '').join(' ')).flatMap((name, i) =>
+    figures.map((f) => {
+      const v = f.values[i];
+      return {
+        name: figures.length > 1 ? `${name} ${f.name}`.trim() : name || f.name,
+        refId: frame.refId,
+        values: [typeof v === 'number' ? v : null],
+      };
+    }),
+  );
+}
+
 function useFigures(panel: Panel, data: PanelData): Figure[] {
   const { locale } = useText();
   const { timeZone } = useView();
   const theme = useComputedColorScheme('light');
-  const reduce = (panel.options?.['reduceOptions'] ?? {}) as { calcs?: string[] };
+  const reduce = (panel.options?.['reduceOptions'] ?? {}) as { calcs?: string[]; values?: boolean };
   const calc = reduce.calcs?.[0] ?? 'lastNotNull';
+  // a bar chart over rows, and a figure told to show all values: one for each row, named by its words
+  const byRow =
+    (panel.type === 'barchart' || reduce.values === true) &&
+    data.frames.some((f) => f.fields.some((x) => x.type === 'string'));
   const changed = (panel.transformations ?? []).length > 0;
-  const source = changed
-    ? transform(data.frames, panel.transformations!).flatMap((f) =>
-        f.fields
-          .filter((x) => x.type === 'number')
-          .map((x) => ({
-            name: x.name,
-            refId: f.refId,
-            values: x.values.map((v) => (typeof v === 'number' ? v : null)),
-          })),
-      )
-    : data.series;
+  const source = byRow
+    ? transform(data.frames, panel.transformations ?? []).flatMap(rowFigures)
+    : changed
+      ? transform(data.frames, panel.transformations!).flatMap((f) =>
+          f.fields
+            .filter((x) => x.type === 'number')
+            .map((x) => ({
+              name: x.name,
+              refId: f.refId,
+              values: x.values.map((v) => (typeof v === 'number' ? v : null)),
+            })),
+        )
+      : data.series;
   return source.slice(0, FIGURES_MAX).map((s) => {
     const config = fieldConfig(panel, s.name, s.refId);
     const value = reduceValues(s.values, calc);
@@ -58,7 +80,7 @@ export function Stats({ panel, data, height }: BodyProps) {
   const names = mode === 'value_and_name' || mode === 'name' || (mode === 'auto' && figures.length > 1);
   // two columns is the narrow case: what fits there fits everywhere
   const rows = Math.ceil(figures.length / 2);
-  const size = Math.max(16, Math.min(figures.length > 1 ? 30 : 46, height / rows / (names ? 2.8 : 2)));
+  const size = Math.max(14, Math.min(figures.length > 1 ? 30 : 46, height / rows / (names ? 2.8 : 2)));
   return (
     <section
       aria-label={panel.title}
@@ -84,10 +106,10 @@ export function Stats({ panel, data, height }: BodyProps) {
             display: 'flex',
             flexDirection: 'column',
             justifyContent: 'center',
-            paddingBottom: graph && f.values.length > 2 ? '6%' : 0,
+            paddingBottom: graph && f.values.length > 2 && height > 60 ? '6%' : 0,
           }}
         >
-          {graph && f.values.length > 2 && <Spark values={f.values} colour={f.colour} />}
+          {graph && f.values.length > 2 && height > 60 && <Spark values={f.values} colour={f.colour} />}
           {names && (
             <div className="muted" style={{ fontSize: 12.5, overflowWrap: 'anywhere' }}>
               {f.name}

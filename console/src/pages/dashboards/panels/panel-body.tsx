@@ -51,7 +51,7 @@ export function PanelBody(props: BodyProps & { readonly values: Values }) {
   if (data.error && data.series.length === 0) return <Problem error={data.error} retry={data.refetch} />;
   if (data.loading) return <Loading />;
   if (data.series.length === 0 && data.frames.every((f) => (f.fields[0]?.values.length ?? 0) === 0))
-    return <Empty title={panel.fieldConfig?.defaults?.noValue || t('state.noData')} />;
+    return <Nothing text={panel.fieldConfig?.defaults?.noValue || t('state.noData')} height={props.height} />;
   switch (type) {
     case 'stat':
       return <Stats {...props} />;
@@ -71,6 +71,17 @@ export function PanelBody(props: BodyProps & { readonly values: Values }) {
       return <TimeSeriesPanel {...props} />;
   }
 }
+
+/** In a panel of two grid rows there is room for the words only. */
+function Nothing({ text, height }: { readonly text: string; readonly height: number }) {
+  if (height >= NOTHING_PX_MIN) return <Empty title={text} />;
+  return (
+    <div className="muted" style={{ display: 'grid', placeItems: 'center', height: '100%', fontWeight: 600 }}>
+      {text}
+    </div>
+  );
+}
+const NOTHING_PX_MIN = 90;
 
 /** Text is built from a small safe subset of Markdown; HTML in it is shown as text, never run. */
 function TextPanel({ panel, values }: { readonly panel: Panel; readonly values: Values }) {

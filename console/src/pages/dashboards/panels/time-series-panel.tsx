@@ -38,6 +38,7 @@ export function TimeSeriesPanel({ panel, data, height, marks, onCanvas }: BodyPr
     const negative = custom['transform'] === 'negative-Y';
     return {
       name: config.displayName || s.name,
+      negated: negative,
       values: negative ? s.values.map((v) => (v === null ? null : -v)) : s.values,
       unit: config.unit,
       decimals: config.decimals ?? undefined,
