@@ -1,6 +1,7 @@
 /**
  * The alerting of one tenant: takes alerts, keeps them, their silences and what was told in the log, and takes each
  * flush through inhibition, times, silences and every integration. Everything is in the log before it is acknowledged.
+ * Long because one place must show the order of it all: what is kept, what is told, what is remembered.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../lib/clock.ts';
@@ -8,7 +9,7 @@ import { messageOf, VigieError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { PostableAlert } from '../model/alert.ts';
 import { Labels } from '../model/labels.ts';
-import { type Alert, isResolved, loadAlert, mergeAlert, type StoredAlert, storeAlert } from './alert.ts';
+import { type Alert, isResolved, loadAlert, mergeAlert, storeAlert } from './alert.ts';
 import type { AlertingConfig } from './config.ts';
 import type { Delivery } from './deliver.ts';
 import {
@@ -37,8 +38,9 @@ import type { SendPorts } from './notify/channel.ts';
 import { type Integration, nameOf } from './receiver-config.ts';
 import { type Route, routesOf } from './routes.ts';
 import { Sender } from './sender.ts';
-import { type SilenceInput, type SilenceRecord, Silences } from './silences.ts';
+import { type SilenceInput, Silences } from './silences.ts';
 import type { OpenedLog, StateLog } from './state-log.ts';
+import { ALERT_CHARS_MAX, AlertRecords, charsOf, type StateRecord } from './state-records.ts';
 import { inInterval } from './time-intervals.ts';
 
 /** Alerts of one tenant held at a time. */
@@ -46,33 +48,12 @@ export const ALERTS_MAX = 200_000;
 /** Labels or annotations of one alert, and characters of one of their values. */
 export const LABELS_PER_ALERT_MAX = 100;
 export const VALUE_CHARS_MAX = 65_536;
-/** Characters of one alert's labels and annotations together, and of the alerts in one record of the log. */
-export const ALERT_CHARS_MAX = 1_000_000;
 /** Resolved alerts are forgotten, and old entries swept, this often. */
 export const SWEEP_MS = 30 * 60_000;
-/** Alerts in one record of the log. */
-const ALERTS_PER_RECORD_MAX = 100;
 /** More found alerts than these are brought into order with all others. */
 const SORTED_ALONE_MAX = 2_000;
 /** The log is rewritten when it exceeds this and four times what it was after the last rewrite. */
 const COMPACT_BYTES_MIN = 16 * 1024 * 1024;
-
-type NewEnd = readonly [fingerprint: string, endsAtMs: number, updatedAtMs: number];
-type StateRecord =
-  | { readonly k: 'a'; readonly v: StoredAlert }
-  /** Many of one batch in one record, which costs a tenth of one each. */
-  | { readonly k: 'A'; readonly v: StoredAlert[] }
-  | { readonly k: 'e'; readonly f: string; readonly e: number; readonly u: number }
-  | { readonly k: 'E'; readonly v: NewEnd[] }
-  | { readonly k: 's'; readonly v: SilenceRecord }
-  | { readonly k: 'n'; readonly v: LogEntry }
-  | { readonly k: 'h'; readonly v: Decision }
-  | { readonly k: 'd'; readonly v: DeadLetter }
-  | { readonly k: 'D'; readonly id: string }
-  /** What `sendTo` has delivered: the key of one integration. */
-  | { readonly k: 'o'; readonly v: string; readonly t: number }
-  /** A sweep at `t` that left `keep` alone. */
-  | { readonly k: 'w'; readonly t: number; readonly keep: readonly string[] };
 
 export interface TenantAlertingOptions {
   readonly config: AlertingConfig;
@@ -713,37 +694,6 @@ const byFingerprint = (a: Alert, b: Alert): number => (a.fingerprint < b.fingerp
 
 function receiversOf(routes: readonly Route[]): readonly string[] {
   return routes.length === 1 ? [routes[0]!.receiver] : [...new Set(routes.map((r) => r.receiver))];
-}
-
-/** What a batch of alerts adds to the log; many alerts share a record, in the order they came. */
-class AlertRecords {
-  readonly all: StateRecord[] = [];
-  #chars = 0;
-
-  add(alert: Alert, endOnly: boolean): void {
-    const last = this.all.at(-1);
-    if (endOnly) {
-      const end: NewEnd = [alert.fingerprint, alert.endsAtMs, alert.updatedAtMs];
-      if (last?.k === 'E' && last.v.length < ALERTS_PER_RECORD_MAX) last.v.push(end);
-      else this.all.push({ k: 'E', v: [end] });
-      return;
-    }
-    const chars = charsOf(alert);
-    this.#chars += chars;
-    if (last?.k === 'A' && last.v.length < ALERTS_PER_RECORD_MAX && this.#chars <= ALERT_CHARS_MAX)
-      last.v.push(storeAlert(alert));
-    else {
-      this.#chars = chars;
-      this.all.push({ k: 'A', v: [storeAlert(alert)] });
-    }
-  }
-}
-
-function charsOf(alert: Pick<PostableAlert, 'labels' | 'annotations' | 'generatorURL'>): number {
-  let chars = alert.generatorURL.length;
-  for (const text of alert.labels.flat) chars += text.length;
-  for (const text of alert.annotations.flat) chars += text.length;
-  return chars;
 }
 
 function sameButEnd(a: Alert, b: Alert): boolean {
