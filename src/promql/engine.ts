@@ -96,7 +96,13 @@ interface Prepared {
   readonly prepareMs: number;
 }
 
+/** Trees kept by their text: dashboards and live charts ask the same few hundred questions over and over. */
+const PARSED_KEPT_MAX = 1_000;
+const PARSED_CHARS_MAX = 4_000;
+
 export class QueryEngine {
+  /** Trees are never written to, so one may be evaluated many times at once. */
+  readonly #parsed = new Map<string, Expr>();
   readonly #options: EngineOptions;
 
   constructor(options: EngineOptions) {
@@ -105,10 +111,22 @@ export class QueryEngine {
 
   /** Parses with the engine's features. Throws `bad_query`. */
   parse(text: string): Expr {
-    return parse(text, {
+    const known = this.#parsed.get(text);
+    if (known) {
+      // the least recently used goes first
+      this.#parsed.delete(text);
+      this.#parsed.set(text, known);
+      return known;
+    }
+    const expr = parse(text, {
       compileRegex: this.#options.compileRegex,
       ...(this.#options.features && { features: this.#options.features }),
     });
+    if (text.length <= PARSED_CHARS_MAX) {
+      if (this.#parsed.size >= PARSED_KEPT_MAX) this.#parsed.delete(this.#parsed.keys().next().value!);
+      this.#parsed.set(text, expr);
+    }
+    return expr;
   }
 
   async instant(
