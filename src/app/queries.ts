@@ -66,9 +66,20 @@ export class Queries {
   }
 
   /** One instant vector of a tenant, for features of this process. Scalars become one sample without labels. */
-  async vector(tenant: TenantId, expr: string, atMs: number, signal?: AbortSignal): Promise<readonly VectorSample[]> {
+  vector(tenant: TenantId, expr: string, atMs: number, signal?: AbortSignal): Promise<readonly VectorSample[]> {
+    return this.vectorOf(tenant, this.reader(tenant), expr, atMs, signal);
+  }
+
+  /** The same on a reader that was made elsewhere, such as a platform reader's. */
+  async vectorOf(
+    tenant: TenantId,
+    reader: MetricsReader,
+    expr: string,
+    atMs: number,
+    signal?: AbortSignal,
+  ): Promise<readonly VectorSample[]> {
     const { value } = await this.gate.run(tenant, signal, () =>
-      this.engine.instant(this.reader(tenant), expr, atMs, {
+      this.engine.instant(reader, expr, atMs, {
         limits: this.limits(tenant),
         text: expr,
         ...(signal ? { signal } : {}),

@@ -38,6 +38,7 @@ import { liveRoutes } from '../http/vigie/live.ts';
 import { onCallRoutes } from '../http/vigie/on-call.ts';
 import { operationsRoutes } from '../http/vigie/operations.ts';
 import { overviewRoutes } from '../http/vigie/overview.ts';
+import { platformRoutes } from '../http/vigie/platform.ts';
 import { rehearsalRoutes } from '../http/vigie/rehearsal.ts';
 import { remediationRoutes } from '../http/vigie/remediation.ts';
 import { vigieRulesRoutes } from '../http/vigie/rules.ts';
@@ -356,6 +357,18 @@ export function routeTable(p: RouteParts): {
       audit: p.audit,
       auditExternal: async (tenant, actor, action, target) =>
         void (await p.auditLog.append(tenant, { actor, actorName: actor, action, target, requestId: '' })),
+    }),
+    ...platformRoutes({
+      reader: (tenant) => p.queries.reader(tenant),
+      audit: p.audit,
+      tenants: () =>
+        p.directory
+          .list()
+          .filter((t) => t.state === 'active')
+          .map((t) => t.id),
+      evaluate: (_context, tenant, reader, expr, atMs, signal) =>
+        p.queries.vectorOf(tenant, reader, expr, atMs, signal),
+      nowMs: () => p.clock.now(),
     }),
     ...callbackSecretRoutes({
       configured: async (tenant) => (await p.incidents.callbackPrograms(tenant)) as readonly CallbackProgram[],

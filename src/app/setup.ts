@@ -42,6 +42,7 @@ import { ApiKeys } from '../tenancy/api-keys.ts';
 import { Authenticator, isLoopback } from '../tenancy/authenticator.ts';
 import type { RequestContext } from '../tenancy/context.ts';
 import { metricsQuota } from '../tenancy/limits.ts';
+import { VIEW_HEADER, viewedContext } from '../tenancy/platform-reader.ts';
 import { keepCopiesFresh } from '../tenancy/shared-copies.ts';
 import { TenantDirectory } from '../tenancy/tenant-directory.ts';
 import { BootstrapInbox } from './bootstrap-inbox.ts';
@@ -602,7 +603,12 @@ export async function setup(input: SetupInput): Promise<Running> {
           ...(webConfig.usesBasic ? { challenge: 'Basic realm="Vigie"' } : {}),
         }
       : {}),
-    authenticate: (request) => authenticator.authenticate(request),
+    authenticate: (request) => {
+      const context = authenticator.authenticate(request);
+      const view = request.headers[VIEW_HEADER];
+      if (view === undefined) return context;
+      return Promise.resolve(context).then((c) => viewedContext(c, view, request.path, directory.get(c.tenant)));
+    },
     clock,
     logger,
     metrics,

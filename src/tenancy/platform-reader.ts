@@ -43,6 +43,29 @@ export async function platformReader(
   };
 }
 
+/** Header with which a tenant asks for its view of the platform's telemetry instead of its own. */
+export const VIEW_HEADER = 'x-vigie-view';
+/** What may be asked through a view: the routes that put the view's matcher into every selector. Nothing else knows it. */
+const VIEW_PATHS = /^\/(api\/v1\/(query|query_range|series|labels|label\/[^/]+\/values|query_exemplars)|federate)$/;
+
+/** The context as the request's view header wants it. Throws `bad_data`, `forbidden`. */
+export function viewedContext(
+  context: RequestContext,
+  header: string | string[] | undefined,
+  path: string,
+  tenant: Tenant | undefined,
+): RequestContext {
+  if (header === undefined || header === '') return context;
+  if (header !== 'platform')
+    throw new VigieError(
+      'bad_data',
+      `${VIEW_HEADER}: want platform, got ${JSON.stringify(String(header).slice(0, 40))}`,
+    );
+  if (!VIEW_PATHS.test(path))
+    throw new VigieError('forbidden', `a view answers queries only; ${path} is not one of them`);
+  return platformViewContext(context, tenant);
+}
+
 /** The context in which `tenant` reads its declared part of the platform tenant. Throws `forbidden` without a declared view. */
 export function platformViewContext(context: RequestContext, tenant: Tenant | undefined): RequestContext {
   const view = tenant?.platformView;

@@ -301,6 +301,70 @@ describe('tenant isolation', () => {
     expect(refused).toBeGreaterThan(200);
   }, 120_000);
 
+  it("a tenant's view of the platform shows its own line of it, through queries only", async () => {
+    const requests = (tenant: string, value: number) => ({
+      timeUnixNano: `${Date.now()}000000`,
+      asDouble: value,
+      attributes: [{ key: 'tenant_id', value: { stringValue: tenant } }],
+    });
+    await must(platformKey, 'POST', '/v1/metrics', {
+      tenant: 'platform',
+      body: {
+        resourceMetrics: [
+          {
+            scopeMetrics: [
+              { metrics: [{ name: 'shared_load', gauge: { dataPoints: [requests('a', 1), requests('b', 4711)] } }] },
+            ],
+          },
+        ],
+      },
+    });
+    const view = async (key: string, url: string) => {
+      const answer = await fetch(running.url + url, {
+        headers: { authorization: `Bearer ${key}`, 'x-vigie-view': 'platform' },
+      });
+      return { status: answer.status, text: await answer.text() };
+    };
+    const a = keys.get('viewer-a')!;
+    expect((await view(a, '/api/v1/query?query=shared_load')).status, 'not declared').toBe(403);
+    await must(platformKey, 'PUT', '/vigie/v1/tenants/a/settings', {
+      body: { platformView: { label: 'tenant_id', value: 'a' } },
+    });
+    const seen = await view(a, '/api/v1/query?query=shared_load');
+    expect(seen.text).toContain('"tenant_id":"a"');
+    expect(leaks(seen.text, '')).toEqual([]);
+    for (const url of [
+      '/api/v1/query?query=count(shared_load)',
+      '/api/v1/query?query=shared_load%7Btenant_id%3D%22b%22%7D',
+      '/api/v1/query?query=shared_load%20or%20%7Btenant_id%3D~%22.%2B%22%7D',
+      '/api/v1/series?match[]=shared_load',
+      '/api/v1/label/tenant_id/values',
+      '/federate?match[]=shared_load',
+    ]) {
+      const answer = await view(a, url);
+      expect(leaks(answer.text, ''), `${url}: ${answer.text}`).toEqual([]);
+      expect(answer.text.includes('"b"'), `${url}: ${answer.text}`).toBe(false);
+    }
+    expect((await view(a, '/api/v1/query?query=count(shared_load)')).text).toContain('"1"');
+    for (const url of [
+      '/api/v1/rules',
+      '/api/v2/alerts',
+      '/vigie/v1/overview',
+      '/api/v1/status/tsdb',
+      '/api/v1/metadata',
+    ])
+      expect((await view(a, url)).status, url).toBe(403);
+  });
+
+  it('reading across tenants needs a platform role and leaves an entry', async () => {
+    const body = { query: 'quagga_metric', purpose: 'capacity review', tenants: ['b'] };
+    expect((await ask(keys.get('admin-b'), 'POST', '/vigie/v1/platform/query', { body })).status).toBe(403);
+    const answer = await must(platformKey, 'POST', '/vigie/v1/platform/query', { body });
+    expect(JSON.stringify(answer)).toContain('"tenant":"b"');
+    const audit = await ask(platformKey, 'GET', '/vigie/v1/audit?action=platform.read');
+    expect(audit.text).toContain('capacity review');
+  });
+
   it('an export holds no secret', async () => {
     const key = keys.get('admin-a')!;
     await must(key, 'PUT', '/vigie/v1/callback-secrets/slack', { body: { secret: 'hush-hush-slack' } });
