@@ -6,6 +6,7 @@ import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-qu
 import { RouterProvider } from '@tanstack/react-router';
 import { createRoot } from 'react-dom/client';
 import { ApiError } from './api/client.ts';
+import { sessionQuery } from './api/session.ts';
 import { read, remember, startI18n } from './lib/i18n.ts';
 import { router } from './router.tsx';
 
@@ -44,6 +45,9 @@ const colours = {
   clear: () => {},
 };
 
+// who it is, the page's code and the words are fetched side by side, not one after the other
+void queries.prefetchQuery(sessionQuery);
+void router.load();
 await startI18n();
 createRoot(document.getElementById('root')!).render(
   <MantineProvider theme={theme} defaultColorScheme="auto" colorSchemeManager={colours}>

@@ -4,16 +4,18 @@ import type { SessionAnswer } from '../../../src/http/contract/session.ts';
 import { setCsrfToken } from './client.ts';
 import { session } from './vigie.ts';
 
+/** Also asked before anything is drawn: see main.tsx. */
+export const sessionQuery = {
+  queryKey: ['session'],
+  queryFn: async (): Promise<SessionAnswer> => {
+    const answer = await session();
+    setCsrfToken(answer.csrfToken);
+    return answer;
+  },
+  staleTime: 5 * 60_000,
+};
 export function useSessionQuery() {
-  return useQuery({
-    queryKey: ['session'],
-    queryFn: async (): Promise<SessionAnswer> => {
-      const answer = await session();
-      setCsrfToken(answer.csrfToken);
-      return answer;
-    },
-    staleTime: 5 * 60_000,
-  });
+  return useQuery(sessionQuery);
 }
 export function useSession(): SessionAnswer | undefined {
   return useSessionQuery().data;
