@@ -80,7 +80,7 @@ describe('README', () => {
       expect(outputs[0]).toContain('"status":"success"');
       expect(outputs[1]).toMatch(/^\[/);
       expect(outputs[2]).toContain('{job="host"} => 1');
-      expect(outputs[3]).toContain('127.0.0.1:9390');
+      expect(outputs[3]).toContain('0 problems');
     } finally {
       server.kill('SIGTERM');
       await new Promise((done) => server.once('exit', done));
