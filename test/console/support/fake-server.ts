@@ -2,7 +2,7 @@
  * A server for the console's tests only: the built files, and answers in the real shapes with made-up, deterministic
  * numbers. It judges nothing (no PromQL is evaluated); what the console makes of the answers is what is tested.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -11,6 +11,17 @@ import type { SessionAnswer } from '../../../src/http/contract/session.ts';
 import { intelligenceAnswer } from './intelligence-answers.ts';
 import { noTelemetry } from './no-telemetry.ts';
 
+/** Read once, as the real server does: a build meanwhile changes nothing. */
+function readBuilt(): ReadonlyMap<string, Buffer> {
+  return new Map(
+    readdirSync(DIST, { recursive: true, withFileTypes: true })
+      .filter((f) => f.isFile())
+      .map((f) => {
+        const full = path.join(f.parentPath, f.name);
+        return [`/${path.relative(DIST, full)}`, readFileSync(full)];
+      }),
+  );
+}
 const DIST = path.resolve(import.meta.dirname, '../../../dist/console');
 const FIXTURES = path.resolve(import.meta.dirname, '../fixtures');
 const TYPES: Readonly<Record<string, string>> = {
@@ -35,6 +46,7 @@ export interface FakeServer extends AsyncDisposable {
 }
 
 export async function startFakeServer(): Promise<FakeServer> {
+  const built = readBuilt();
   const streams = new Set<ServerResponse>();
   let subscriptions: { id: string; expr: string; stepMs: number }[] = [];
   const dashboards = new Map<string, { dashboard: unknown; version: number }>([
@@ -470,17 +482,15 @@ export async function startFakeServer(): Promise<FakeServer> {
     if (/^\/(api|vigie)\//.test(route))
       return json({ error: { code: 'not_found', message: `no route ${route}` } }, 404);
     const file = path.extname(route) === '' ? '/index.html' : route;
-    try {
-      response
-        .writeHead(200, {
-          'content-type': TYPES[path.extname(file)] ?? 'application/octet-stream',
-          'content-security-policy':
-            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; worker-src 'self' blob:; connect-src 'self'",
-        })
-        .end(readFileSync(path.join(DIST, path.normalize(file))));
-    } catch {
-      response.writeHead(404).end();
-    }
+    const content = built.get(file);
+    if (!content) return void response.writeHead(404).end();
+    response
+      .writeHead(200, {
+        'content-type': TYPES[path.extname(file)] ?? 'application/octet-stream',
+        'content-security-policy':
+          "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; worker-src 'self' blob:; connect-src 'self'",
+      })
+      .end(content);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(state, {
