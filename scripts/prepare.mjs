@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { brotliCompressSync } from 'node:zlib';
 
 process.chdir(path.resolve(import.meta.dirname, '..'));
 const skipConsole = process.argv.includes('--no-console');
@@ -74,6 +75,15 @@ function takeLock() {
   }
 }
 
+// Best compression once at build time: the server sends these as they are.
+function compressConsole() {
+  for (const entry of readdirSync('dist/console', { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile() || !/\.(js|css|html|svg)$/.test(entry.name)) continue;
+    const file = path.join(entry.parentPath ?? entry.path, entry.name);
+    writeFileSync(`${file}.br`, brotliCompressSync(readFileSync(file)));
+  }
+}
+
 function consoleInputs() {
   const files = ['console', 'src/http/contract']
     .filter((folder) => existsSync(folder))
@@ -112,6 +122,7 @@ if (!skipConsole && existsSync('console/index.html')) {
     if (!holds(consoleStamp, built)) {
       console.error('vigie: building the console ...');
       run(node24, ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn', 'console']);
+      compressConsole();
       mkdirSync(path.dirname(consoleStamp), { recursive: true });
       writeFileSync(consoleStamp, built);
     }

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { brotliCompressSync, constants } from 'node:zlib';
+import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import type { HttpAnswer, HttpRequest } from './route.ts';
 
 /** Everything together; a build that outgrows this is a mistake. */
@@ -36,6 +36,17 @@ interface File {
   compressed: Buffer | undefined;
 }
 
+/** What the build compressed ahead, unless the file was changed since by hand. */
+function built(file: string, body: Buffer): Buffer | undefined {
+  if (!existsSync(`${file}.br`)) return undefined;
+  const compressed = readFileSync(`${file}.br`);
+  try {
+    return brotliDecompressSync(compressed, { maxOutputLength: body.length + 1 }).equals(body) ? compressed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Answers for GET paths from `folder`; undefined when the folder does not exist. */
 export function staticFiles(
   folder: string,
@@ -53,7 +64,7 @@ export function staticFiles(
     if (total > FOLDER_BYTES_MAX) throw new Error(`BUG: ${folder} holds more than ${FOLDER_BYTES_MAX} bytes`);
     const url = `/${path.relative(folder, full).split(path.sep).join('/')}`;
     const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
-    files.set(url, { type, body, etag, immutable: url.startsWith('/assets/'), compressed: undefined });
+    files.set(url, { type, body, etag, immutable: url.startsWith('/assets/'), compressed: built(full, body) });
   }
   const page = files.get('/index.html')!;
   return async (url, headers) => {
