@@ -1,6 +1,7 @@
 /** Walks a YAML document with the line and path of every value, so that a wrong one is named exactly. */
 import { LineCounter, parseDocument, type Scalar, visit } from 'yaml';
 import { messageOf, VigieError } from '../lib/errors.ts';
+import { checkNesting, yamlProblem } from '../lib/nesting.ts';
 import { parseDuration } from '../model/duration.ts';
 
 /** Largest configuration accepted, in bytes. */
@@ -49,9 +50,7 @@ export class ConfigNode {
     const lines = new LineCounter();
     const doc = parseDocument(text, { ...AS_WRITTEN, lineCounter: lines, prettyErrors: false });
     const first = doc.errors[0];
-    if (first)
-      throw new VigieError('bad_config', `line ${lines.linePos(first.pos[0]).line}: ${first.message.split('\n')[0]}`);
-    visit(doc, { Scalar: (_key, node) => void (isNull(node) && (node.value = null)) });
+    if (first) throw new VigieError('bad_config', `line ${lines.linePos(first.pos[0]).line}: ${yamlProblem(first)}`);
     const lineOf = (path: readonly (string | number)[]): number => {
       for (let n = path.length; n >= 0; n--) {
         const found = n === 0 ? doc.contents : (doc.getIn(path.slice(0, n), true) as { range?: number[] } | undefined);
@@ -60,7 +59,14 @@ export class ConfigNode {
       }
       return 1;
     };
-    return new ConfigNode(doc.toJS({ maxAliasCount: ALIASES_MAX }) ?? {}, [], { lineOf });
+    try {
+      visit(doc, { Scalar: (_key, node) => void (isNull(node) && (node.value = null)) });
+      const value = doc.toJS({ maxAliasCount: ALIASES_MAX }) ?? {};
+      checkNesting(value, 'the file');
+      return new ConfigNode(value, [], { lineOf });
+    } catch (cause) {
+      throw new VigieError('bad_config', `configuration: ${yamlProblem(cause)}`, { cause });
+    }
   }
 
   get where(): string {

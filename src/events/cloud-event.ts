@@ -1,6 +1,7 @@
 /** CloudEvents 1.0 (JSON format and HTTP binding): structured, batched and binary mode, checked and bounded. */
 import { z } from 'zod';
 import { VigieError } from '../lib/errors.ts';
+import { checkNesting } from '../lib/nesting.ts';
 
 /** Events in one request. */
 export const EVENTS_PER_REQUEST_MAX = 1_000;
@@ -130,6 +131,7 @@ function parseOne(value: unknown, nowMs: number, where: string): CloudEvent {
   if (!Number.isFinite(timeMs))
     throw new VigieError('bad_data', `${where}.time: want RFC 3339, got ${JSON.stringify(e.time!.slice(0, 64))}`);
   const data = e.data ?? e.data_base64;
+  checkNesting(data, `${where}.data`);
   const bytes = data === undefined ? 0 : Buffer.byteLength(JSON.stringify(data));
   if (bytes > EVENT_DATA_BYTES_MAX)
     throw new VigieError('too_large', `${where}.data: ${bytes} bytes, at most ${EVENT_DATA_BYTES_MAX} are taken`);

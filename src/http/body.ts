@@ -1,6 +1,7 @@
 /** Reads request bodies: JSON against a schema, and forms as Prometheus' clients post them. Errors name the path. */
 import type { z } from 'zod';
 import { VigieError } from '../lib/errors.ts';
+import { checkNesting } from '../lib/nesting.ts';
 import type { HttpRequest } from './route.ts';
 
 /** The JSON body checked by `schema`. Throws `bad_data` with every problem: path, got, wanted. */
@@ -11,6 +12,7 @@ export function parseBody<S extends z.ZodType>(request: HttpRequest, schema: S):
   } catch (cause) {
     throw new VigieError('bad_data', `the body is not valid JSON: ${(cause as Error).message}`, { cause });
   }
+  checkNesting(value, 'body');
   return checked(schema, value, 'body');
 }
 

@@ -87,6 +87,9 @@ export class HttpServer {
       routerOptions: { maxParamLength: URL_BYTES_MAX },
       exposeHeadRoutes: false,
       return503OnClosing: false,
+      // a path that is no valid percent-encoding
+      frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+        this.#fail(familyOfPath(request.url), error, String(request.id), reply),
       ...(options.tls ?? {}),
       // /t/<tenant>/x is /x with the tenant taken from the path
       rewriteUrl: (raw: { url?: string }) => {

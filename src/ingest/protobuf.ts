@@ -152,6 +152,12 @@ export class ProtobufReader {
     into.push(read());
   }
 
+  /** Leaves out a field that nobody asked for; a field number of 0 is damage, not a field (zeros without end, say). */
+  skipField(tag: number): void {
+    if (tag < 8) throw this.fail('a field has the number 0');
+    this.skip(tag & 7);
+  }
+
   skip(wire: number): void {
     if (wire === WIRE_VARINT) this.varint();
     else if (wire === WIRE_BYTES) {

@@ -5,6 +5,7 @@
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { VigieError } from '../lib/errors.ts';
+import { yamlValue } from '../lib/nesting.ts';
 import { parseDuration } from '../model/duration.ts';
 
 export const DETECTORS_PER_TENANT_MAX = 200;
@@ -145,7 +146,7 @@ export function parseDetectorFile(text: string, file: string): readonly Detector
   const problem = document.errors[0];
   if (problem)
     throw new VigieError('bad_config', `${file}:${counter.linePos(problem.pos[0]).line}: ${problem.message}`);
-  return checkDetectors(document.toJS({ maxAliasCount: 100 }), file);
+  return checkDetectors(yamlValue(document, 100), file);
 }
 
 function crossChecks(d: DetectorConfig, file: string): void {

@@ -4,6 +4,7 @@
  */
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { messageOf, VigieError } from '../lib/errors.ts';
+import { yamlProblem } from '../lib/nesting.ts';
 import { parseDuration } from '../model/duration.ts';
 
 export const RULE_FILE_BYTES_MAX = 4 * 1024 * 1024;
@@ -190,7 +191,7 @@ export class YamlFile {
     const bad = this.#document.errors.find((e) => e.code !== 'MULTIPLE_DOCS');
     if (bad) {
       const { line, col } = this.#lines.linePos(bad.pos[0]);
-      throw new VigieError('bad_config', `${name}:${line}:${col}: ${bad.message.split('\n')[0]}`);
+      throw new VigieError('bad_config', `${name}:${line}:${col}: ${yamlProblem(bad)}`);
     }
     this.root = new YamlValue(this, this.resolve(this.#document.contents), '');
   }

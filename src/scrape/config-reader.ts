@@ -4,6 +4,7 @@
  */
 import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
 import { messageOf, VigieError } from '../lib/errors.ts';
+import { checkNesting, yamlProblem } from '../lib/nesting.ts';
 import { parseDuration } from '../model/duration.ts';
 
 /** Bytes of one configuration file. */
@@ -26,12 +27,12 @@ export class ConfigFile {
     const first = this.document.errors[0];
     if (first) {
       const line = this.#lines.linePos(first.pos[0]).line;
-      throw new VigieError('bad_config', `${file}:${line}: ${first.message.split('\n')[0]}`, { cause: first });
+      throw new VigieError('bad_config', `${file}:${line}: ${yamlProblem(first)}`, { cause: first });
     }
     try {
-      this.document.toJS({ maxAliasCount: ALIASES_MAX });
+      checkNesting(this.document.toJS({ maxAliasCount: ALIASES_MAX }), 'the file');
     } catch (cause) {
-      throw new VigieError('bad_config', `${file}: ${messageOf(cause)}`, { cause });
+      throw new VigieError('bad_config', `${file}: ${yamlProblem(cause)}`, { cause });
     }
   }
 

@@ -6,6 +6,7 @@
 import { isMap, isSeq, parseDocument, stringify, type YAMLMap, type YAMLSeq } from 'yaml';
 import { AS_WRITTEN } from '../../alerting/config-reader.ts';
 import { isVigieError, VigieError } from '../../lib/errors.ts';
+import { yamlProblem, yamlValue } from '../../lib/nesting.ts';
 import type { TenantId } from '../../model/tenant.ts';
 import { redactConfig } from '../alertmanager/redact-config.ts';
 import { checked } from '../body.ts';
@@ -162,7 +163,7 @@ function groupsOf(text: string | undefined): unknown[] {
 function withGroup(file: string | undefined, text: string): string {
   const posted = parseDocument(text);
   const problem = posted.errors[0];
-  if (problem) throw new VigieError('bad_data', `unable to decode rule group: ${problem.message.split('\n')[0]}`);
+  if (problem) throw new VigieError('bad_data', `unable to decode rule group: ${yamlProblem(problem)}`);
   const group = posted.contents;
   const name = isMap(group) ? group.get('name') : undefined;
   if (typeof name !== 'string' || name === '')
@@ -198,8 +199,8 @@ function userConfig(text: string): { readonly config: string; readonly templates
   const problem = document.errors[0];
   const bad = (why: string): VigieError =>
     new VigieError('bad_data', `error marshalling YAML Alertmanager config: ${why}`);
-  if (problem) throw bad(problem.message.split('\n')[0] ?? '');
-  const value = document.toJS({ maxAliasCount: 100 }) as Record<string, unknown> | null;
+  if (problem) throw bad(yamlProblem(problem));
+  const value = yamlValue(document, 100) as Record<string, unknown> | null;
   if (!value || typeof value !== 'object' || Array.isArray(value)) throw bad('want a mapping');
   for (const key of Object.keys(value))
     if (key !== 'template_files' && key !== 'alertmanager_config') throw bad(`field ${key} not found`);

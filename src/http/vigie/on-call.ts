@@ -7,6 +7,7 @@ import { uncovered } from '../../incidents/policy.ts';
 import { nextHandOver, onCallAt, type Schedule, shiftsBetween } from '../../incidents/schedule.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { VigieError } from '../../lib/errors.ts';
+import { yamlProblem, yamlValue } from '../../lib/nesting.ts';
 import type { RequestContext } from '../../tenancy/context.ts';
 import { parseBody } from '../body.ts';
 import { documentInput, maintenanceInput, type OnCallAnswer, overrideInput } from '../contract/on-call.ts';
@@ -242,6 +243,6 @@ function documentOf(request: HttpRequest): unknown {
   if (input.yaml === undefined) return input.document;
   const doc = parseDocument(input.yaml);
   const problem = doc.errors[0];
-  if (problem) throw new VigieError('bad_data', `yaml: ${problem.message.split('\n')[0]}`);
-  return doc.toJS({ maxAliasCount: 50 });
+  if (problem) throw new VigieError('bad_data', `yaml: ${yamlProblem(problem)}`);
+  return yamlValue(doc, 50);
 }

@@ -6,6 +6,7 @@ import { policySchema } from '../../incidents/policy.ts';
 import { checkZone, localTime } from '../../incidents/zone.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { VigieError } from '../../lib/errors.ts';
+import { yamlProblem, yamlValue } from '../../lib/nesting.ts';
 import type { TenantId } from '../../model/tenant.ts';
 import { type Episode, type MakeEngines, type Rehearsal, rehearse, type Told } from '../../replay/rehearsal.ts';
 import { diffTold, pageBudgets } from '../../replay/rehearsal-diff.ts';
@@ -130,8 +131,8 @@ function proposalOf(p: NonNullable<ReturnType<typeof rehearsalInput.parse>['prop
   if (yaml === undefined) return clean(rest);
   const policies = parseAllDocuments(yaml).map((doc, i) => {
     const problem = doc.errors[0];
-    if (problem) throw new VigieError('bad_data', `proposed.policies ${i}: ${problem.message.split('\n')[0]}`);
-    const value: unknown = doc.toJS({ maxAliasCount: 50 });
+    if (problem) throw new VigieError('bad_data', `proposed.policies ${i}: ${yamlProblem(problem)}`);
+    const value = yamlValue(doc, 50);
     checked(policySchema, value, `proposed.policies.${i}`);
     return value;
   });

@@ -3,6 +3,7 @@ import { parseDocument } from 'yaml';
 import type { Remediation } from '../../automation/remediation.ts';
 import type { IncidentService } from '../../incidents/incident-service.ts';
 import { VigieError } from '../../lib/errors.ts';
+import { yamlProblem, yamlValue } from '../../lib/nesting.ts';
 import type { RequestContext } from '../../tenancy/context.ts';
 import { parseBody } from '../body.ts';
 import { documentInput } from '../contract/on-call.ts';
@@ -48,8 +49,8 @@ export function remediationRoutes({ remediation, incidents, enabled, audit }: Re
         if (input.yaml !== undefined) {
           const doc = parseDocument(input.yaml);
           const problem = doc.errors[0];
-          if (problem) throw new VigieError('bad_data', `yaml: ${problem.message.split('\n')[0]}`);
-          value = doc.toJS({ maxAliasCount: 50 });
+          if (problem) throw new VigieError('bad_data', `yaml: ${yamlProblem(problem)}`);
+          value = yamlValue(doc, 50);
         }
         const name = String((value as { name?: unknown } | null)?.name ?? '');
         await audit(request.context, 'playbook.put', name, undefined, value);

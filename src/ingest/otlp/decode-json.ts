@@ -3,6 +3,7 @@
  * hexadecimal, enums as numbers, `NaN` and `Infinity` as strings. Unknown names are skipped, as the format asks.
  */
 import { VigieError } from '../../lib/errors.ts';
+import { nestsDeeperThan } from '../../lib/nesting.ts';
 import {
   type AttributePair,
   attributeText,
@@ -239,5 +240,7 @@ function list(o: Json, name: string, at: string): [Json, string][] {
 }
 
 function fail(at: string, got: unknown, wanted: string): never {
-  throw new VigieError('bad_data', `${at}: got ${(JSON.stringify(got) ?? 'nothing').slice(0, 80)}, want ${wanted}`);
+  // not all of it is written: it may be large or nest without end
+  const shown = nestsDeeperThan(got, 8) ? 'something deeply nested' : (JSON.stringify(got) ?? 'nothing').slice(0, 80);
+  throw new VigieError('bad_data', `${at}: got ${shown}, want ${wanted}`);
 }

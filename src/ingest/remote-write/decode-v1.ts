@@ -39,7 +39,7 @@ export class RemoteWrite1Decoder {
       else if (tag === 26) {
         c.checkObjects();
         c.metadata.push(r.message(readMetadata));
-      } else r.skip(tag & 7);
+      } else r.skipField(tag);
     }
     return {
       seriesCount: c.seriesCount,
@@ -85,7 +85,7 @@ export class RemoteWrite1Decoder {
         } else if (full === 34) {
           c.checkObjects();
           c.histograms.push({ series: c.seriesCount, ...r.message(readHistogram) });
-        } else r.skip(full & 7);
+        } else r.skipField(full);
       }
     }
     r.end = outer;
@@ -125,7 +125,7 @@ export class RemoteWrite1Decoder {
       if (tag === 10) {
         if (flat.length >= 2 * LABELS_MAX) throw r.fail(`a series has more than ${LABELS_MAX} labels`);
         r.message((l) => readLabel(l, flat));
-      } else r.skip(tag & 7);
+      } else r.skipField(tag);
     }
     return checkedLabels(flat);
   }
@@ -138,7 +138,7 @@ function readLabel(r: ProtobufReader, into: string[]): void {
     const tag = r.varint();
     if (tag === 10) name = r.string();
     else if (tag === 18) value = r.string();
-    else r.skip(tag & 7);
+    else r.skipField(tag);
   }
   into.push(name, value);
 }
@@ -154,7 +154,7 @@ function readExemplar(r: ProtobufReader): Exemplar {
       r.message((l) => readLabel(l, flat));
     } else if (tag === 17) value = r.double();
     else if (tag === 24) timestampMs = r.int64();
-    else r.skip(tag & 7);
+    else r.skipField(tag);
   }
   return { labels: exemplarLabels(flat), value, timestampMs };
 }
@@ -170,7 +170,7 @@ function readMetadata(r: ProtobufReader): MetricMetadata {
     else if (tag === 18) metric = r.string();
     else if (tag === 34) help = r.string();
     else if (tag === 42) unit = r.string();
-    else r.skip(tag & 7);
+    else r.skipField(tag);
   }
   return { metric, type: METRIC_TYPES[type] ?? 'unknown', help, unit };
 }

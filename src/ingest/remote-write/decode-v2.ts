@@ -50,7 +50,7 @@ export class RemoteWrite2Decoder {
         const n = r.length();
         series.push(r.at, r.at + n);
         r.at += n;
-      } else r.skip(tag & 7);
+      } else r.skipField(tag);
     }
     if (this.#symbols > 0 && this.#symbolEnd[0] !== this.#symbolStart[0])
       throw new VigieError('bad_data', 'the first symbol of a remote write 2.0 request must be empty');
@@ -121,7 +121,7 @@ export class RemoteWrite2Decoder {
         const n = r.length();
         metadataAt = r.at;
         metadataEnd = r.at += n;
-      } else r.skip(tag & 7);
+      } else r.skipField(tag);
     }
     c.addSeries(keyStart, this.#keyUsed);
     if (metadataEnd > metadataAt) this.#metadata(r, c, metadataAt, metadataEnd, keyStart);
@@ -186,7 +186,7 @@ export class RemoteWrite2Decoder {
         high = r.view.getUint32(r.at + 4, true);
         r.at += 8;
       } else if (tag === 16) t = r.int64();
-      else r.skip(tag & 7);
+      else r.skipField(tag);
     }
     r.end = outer;
     c.addSample(t, low, high);
@@ -202,7 +202,7 @@ export class RemoteWrite2Decoder {
         r.repeated(tag === 10 ? WIRE_BYTES : WIRE_VARINT, WIRE_VARINT, refs, () => r.varint(), 2 * LABELS_MAX);
       else if (tag === 17) value = r.double();
       else if (tag === 24) timestampMs = r.int64();
-      else r.skip(tag & 7);
+      else r.skipField(tag);
     }
     if (refs.length % 2 === 1) throw r.fail('an exemplar has a label name without value');
     return { labels: exemplarLabels(refs.map((s) => this.#text(r, s))), value, timestampMs };
@@ -219,7 +219,7 @@ export class RemoteWrite2Decoder {
       if (tag === 8) type = r.varint();
       else if (tag === 24) help = r.varint();
       else if (tag === 32) unit = r.varint();
-      else r.skip(tag & 7);
+      else r.skipField(tag);
     }
     if (type === 0 && help === 0 && unit === 0) return;
     const metric = this.#metricName(keyStart);

@@ -113,7 +113,7 @@ function readSpan(r: ProtobufReader): BucketSpan {
     const tag = r.varint();
     if (tag === 8) offset = r.sint32();
     else if (tag === 16) length = r.varint();
-    else r.skip(tag & 7);
+    else r.skipField(tag);
   }
   return { offset, length };
 }
