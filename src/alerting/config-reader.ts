@@ -8,8 +8,8 @@ import { parseDuration } from '../model/duration.ts';
 export const CONFIG_BYTES_MAX = 1024 * 1024;
 const ALIASES_MAX = 100;
 
-/** Scalars stay the text they were written as: `yes`, `1.0` and `08:00` are what a string field gets. */
-export const AS_WRITTEN = { schema: 'failsafe', merge: true } as const;
+/** Scalars stay the text they were written as: `yes`, `1.0` and `08:00` are what a string field gets. The library's warnings would print parts of the text. */
+export const AS_WRITTEN = { schema: 'failsafe', merge: true, logLevel: 'error' } as const;
 /** Is this scalar nothing at all, written without quotes? */
 export const isNull = (node: Scalar): boolean =>
   (node.type === undefined || node.type === 'PLAIN') &&

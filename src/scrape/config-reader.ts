@@ -23,7 +23,7 @@ export class ConfigFile {
     this.file = file;
     if (text.length > CONFIG_BYTES_MAX)
       throw new VigieError('bad_config', `${file}: larger than ${CONFIG_BYTES_MAX} bytes`);
-    this.document = parseDocument(text, { lineCounter: this.#lines, merge: true });
+    this.document = parseDocument(text, { lineCounter: this.#lines, merge: true, logLevel: 'error' });
     const first = this.document.errors[0];
     if (first) {
       const line = this.#lines.linePos(first.pos[0]).line;
