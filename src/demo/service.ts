@@ -23,10 +23,10 @@ export const DEMO_TENANTS: readonly DemoTenant[] = [
 
 /** Healthy: every service keeps the shipped objective of 200 ms (95th percentile), also at the weekly peak. */
 const ROUTES = [
-  { route: '/v1/chat', service: 'agent-api', share: 0.34, medianSeconds: 0.045 },
+  { route: '/v1/chat', service: 'agent-api', share: 0.34, medianSeconds: 0.04 },
   { route: '/v1/tracks', service: 'agent-api', share: 0.41, medianSeconds: 0.02 },
-  { route: '/v1/release-plan', service: 'planner', share: 0.16, medianSeconds: 0.055 },
-  { route: '/v1/upload', service: 'media', share: 0.09, medianSeconds: 0.06 },
+  { route: '/v1/release-plan', service: 'planner', share: 0.16, medianSeconds: 0.042 },
+  { route: '/v1/upload', service: 'media', share: 0.09, medianSeconds: 0.043 },
 ] as const;
 const LATENCY_BOUNDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const MODELS = [
