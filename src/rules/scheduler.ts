@@ -31,6 +31,9 @@ interface Entry {
   running: Promise<void> | undefined;
 }
 
+const nextSlot = (e: Entry, nowMs: number): number =>
+  slotAtOrBefore(nowMs, e.offsetNs, e.group.intervalMs) + e.group.intervalMs;
+
 export interface Scheduled {
   /** No run begins any more; resolves when the one in flight ended. */
   cancel(): Promise<void>;
@@ -90,7 +93,7 @@ export class Scheduler implements AsyncDisposable {
     this.#timerDueMs = Number.POSITIVE_INFINITY;
     const now = this.#clock.now();
     if (now < this.#lastLookMs - STEP_BACK_MS)
-      for (const e of this.#entries) e.dueMs = slotAtOrBefore(now, e.offsetNs, e.group.intervalMs) + e.group.intervalMs;
+      for (const e of this.#entries) if (e.dueMs !== Number.POSITIVE_INFINITY) e.dueMs = nextSlot(e, now);
     this.#lastLookMs = now;
     let next = Number.POSITIVE_INFINITY;
     const due: Entry[] = [];
@@ -140,8 +143,11 @@ export class Scheduler implements AsyncDisposable {
 
   async #run(entry: Entry, plannedMs: number): Promise<void> {
     const { group } = entry;
-    const missed = Math.max(0, Math.floor((this.#clock.now() - plannedMs) / group.intervalMs));
-    const slotMs = plannedMs + missed * group.intervalMs;
+    const began = this.#clock.now();
+    const missed = Math.max(0, Math.floor((began - plannedMs) / group.intervalMs));
+    // the clock was put back while this run waited: its slot lies ahead now
+    const slotMs =
+      plannedMs > began ? nextSlot(entry, began) - group.intervalMs : plannedMs + missed * group.intervalMs;
     try {
       await group.run({ slotMs, missed });
     } finally {
@@ -151,8 +157,10 @@ export class Scheduler implements AsyncDisposable {
       if (busy > 0) this.#busy.set(group.tenant, busy);
       else this.#busy.delete(group.tenant);
       if (!entry.cancelled && !this.#closed) {
-        entry.dueMs = slotMs + group.intervalMs;
-        if (entry.dueMs <= this.#clock.now()) this.#enqueue(entry);
+        const now = this.#clock.now();
+        // the clock was put back during the run: the slot after it may be an hour or a hundred days away
+        entry.dueMs = slotMs > now ? nextSlot(entry, now) : slotMs + group.intervalMs;
+        if (entry.dueMs <= now) this.#enqueue(entry);
         else this.#arm(entry.dueMs);
       }
       this.#pump();
