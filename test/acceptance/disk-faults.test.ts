@@ -82,6 +82,33 @@ async function event(vigie: VigieProcess, id: string): Promise<Answer> {
   return { status: response.status, text: await response.text() };
 }
 
+/** Things that people make: each is refused with the reason, or kept. */
+async function make(vigie: VigieProcess, kept: { silences: Set<string>; dashboards: Set<string> }): Promise<Answer[]> {
+  const post = async (method: string, url: string, body: unknown): Promise<Answer> => {
+    const response = await vigie.fetch(url, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return { status: response.status, text: await response.text() };
+  };
+  const uid = `d${Math.floor(Math.random() * 1e9)}`;
+  const silence = await post('POST', '/api/v2/silences', {
+    matchers: [{ name: 'a', value: 'x'.repeat(2_000), isRegex: false, isEqual: true }],
+    startsAt: new Date().toISOString(),
+    endsAt: new Date(Date.now() + 3_600_000).toISOString(),
+    createdBy: 'test',
+    comment: 'test',
+  });
+  if (silence.status === 200) kept.silences.add((JSON.parse(silence.text) as { silenceID: string }).silenceID);
+  const dashboard = await post('PUT', `/vigie/v1/dashboards/${uid}`, {
+    dashboard: { title: 'x'.repeat(200), panels: [] },
+    baseVersion: 0,
+  });
+  if (dashboard.status < 300) kept.dashboards.add(uid);
+  return [silence, dashboard];
+}
+
 describe.skipIf(!small)('a full data folder', () => {
   it('refuses, stays up, recovers, and loses nothing acknowledged', async () => {
     const dataDir = path.join(small!, 'data');
@@ -89,6 +116,7 @@ describe.skipIf(!small)('a full data folder', () => {
     const port = await freePort();
     const acknowledged = new Set<number>();
     const events = new Set<string>();
+    const kept = { silences: new Set<string>(), dashboards: new Set<string>() };
     let n = 0;
     const send = async (vigie: VigieProcess, pad: number): Promise<Answer> => {
       const mine = ++n;
@@ -123,6 +151,12 @@ describe.skipIf(!small)('a full data folder', () => {
       expect(JSON.parse(refusedEvent.text)).toMatchObject({
         error: { code: 'storage', message: expect.stringMatching(/full|space/i), hint: expect.any(String) },
       });
+      for (let i = 0; i < 5; i++)
+        for (const answer of await make(vigie, kept))
+          if (answer.status >= 300) {
+            expect([500, 503, 507], answer.text).toContain(answer.status);
+            expect(answer.text).toMatch(/full|space/i);
+          }
       // it stays up and readable
       expect((await vigie.fetch('/-/ready')).status).toBe(200);
       const counted = await vigie.json<{ data: { result: { value: [number, string] }[] } }>(
@@ -140,16 +174,28 @@ describe.skipIf(!small)('a full data folder', () => {
         const again = await send(vigie, 100);
         expect(again.status, again.text).toBe(204);
       }
+      for (const answer of await make(vigie, kept)) expect(answer.status, answer.text).toBeLessThan(300);
       await vigie.stop('SIGKILL');
     }
     {
       await using vigie = await startVigie({ dataDir, port });
+      const silences = (await vigie.json<{ id: string }[]>('/api/v2/silences')).map((x) => x.id);
+      expect(
+        [...kept.silences].filter((id) => !silences.includes(id)),
+        'silences that are gone',
+      ).toEqual([]);
+      const shown = await vigie.json<{ dashboards: { uid: string }[] }>('/vigie/v1/dashboards');
+      const uids = new Set(shown.dashboards.map((d) => d.uid));
+      expect(
+        [...kept.dashboards].filter((id) => !uids.has(id)),
+        'dashboards that are gone',
+      ).toEqual([]);
       const { data } = await vigie.json<{ data: { result: { metric: { n: string }; value: [number, string] }[] } }>(
         '/api/v1/query?query=last_over_time(acknowledged[1h])',
       );
-      const kept = new Map(data.result.map((r) => [Number(r.metric.n), Number(r.value[1])]));
+      const stored = new Map(data.result.map((r) => [Number(r.metric.n), Number(r.value[1])]));
       expect(
-        [...acknowledged].filter((k) => kept.get(k) !== k),
+        [...acknowledged].filter((k) => stored.get(k) !== k),
         'acknowledged samples that are gone',
       ).toEqual([]);
       const list = await vigie.json<{ events: { id: string }[] }>('/vigie/v1/events?limit=1000');

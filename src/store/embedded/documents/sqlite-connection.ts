@@ -142,7 +142,10 @@ export function sqliteDialect(sqlite: SqliteConnection): Dialect {
       }
     },
     commitTransaction: (connection) => end(connection as Connection, 'commit'),
-    rollbackTransaction: (connection) => end(connection as Connection, 'rollback'),
+    // after a failed commit nothing is open any more, and the file may be another's already
+    rollbackTransaction: async (connection) => {
+      if ((connection as Connection).unlock) await end(connection as Connection, 'rollback');
+    },
     destroy: () => sqlite.close(),
   };
   const end = async (connection: Connection, kind: 'commit' | 'rollback'): Promise<void> => {

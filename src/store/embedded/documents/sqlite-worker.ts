@@ -50,24 +50,33 @@ function run(message: StatementMessage): StatementAnswer {
   }
 }
 
+function undo(): void {
+  try {
+    if (db.isTransaction) db.exec('ROLLBACK');
+  } catch {
+    // the file cannot be read or written; the next BEGIN says so
+  }
+}
+
 /** Everything that waits, in one transaction; a failing statement undoes itself alone. */
 function flush(): void {
   scheduled = false;
   const batch = queue;
   queue = [];
   if (batch.length === 0) return;
-  let answers: StatementAnswer[];
+  let answers: StatementAnswer[] = [];
   const writes = batch.some((m) => !/^\s*select/i.test(m.sql ?? ''));
   try {
     if (writes) db.exec('BEGIN IMMEDIATE');
-    answers = batch.map(run);
+    for (const message of batch) {
+      const answer = run(message);
+      // a full disk makes SQLite undo the whole transaction: what ran before is gone, what follows must not run alone
+      if (answer.error !== undefined && writes && !db.isTransaction) throw new Error(answer.error);
+      answers.push(answer);
+    }
     if (writes) db.exec('COMMIT');
   } catch (error) {
-    try {
-      db.exec('ROLLBACK');
-    } catch {
-      // nothing was open
-    }
+    undo();
     answers = batch.map((m) => ({ id: m.id, error: (error as Error).message }));
   }
   for (const answer of answers) port.postMessage(answer);
@@ -86,19 +95,29 @@ port.on('message', (message: StatementMessage) => {
   try {
     switch (message.kind) {
       case 'run':
-        port.postMessage(run(message));
+        port.postMessage(
+          db.isTransaction
+            ? run(message)
+            : { id: message.id, error: 'the transaction was undone by the error before this statement' },
+        );
         return;
       case 'begin':
         db.exec('BEGIN IMMEDIATE');
         inTransaction = true;
         break;
       case 'commit':
-        db.exec('COMMIT');
         inTransaction = false;
+        try {
+          db.exec('COMMIT');
+        } catch (error) {
+          // not left open: what comes next would join it, and be undone with it
+          undo();
+          throw error;
+        }
         break;
       case 'rollback':
         inTransaction = false;
-        db.exec('ROLLBACK');
+        undo();
         break;
       case 'backup':
         statement('VACUUM INTO ?').run(message.parameters![0] as string);
