@@ -24,6 +24,7 @@ describe('openDataFolder', () => {
     const child = spawn(process.execPath, ['--no-warnings', '--input-type=module', '-e', HOLD, MODULE, folder.path], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    using _ended = { [Symbol.dispose]: () => void child.kill('SIGKILL') };
     await once(child.stdout, 'data');
     expect(() => openDataFolder(folder.path, 3)).toThrow(
       new RegExp(`in use by another Vigie \\(pid ${child.pid}, http://127.0.0.1:1\\)`),

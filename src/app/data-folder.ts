@@ -19,6 +19,9 @@ export interface DataFolder {
   release(): void;
 }
 
+/** A lock that nobody refers to would be collected, and with it the lock in the kernel would go. */
+const held = new Set<DatabaseSync>();
+
 /** Creates the folder when missing, takes its lock, checks its formats. Throws `locked`, `format_newer` or `storage`. */
 export function openDataFolder(folder: string, pid: number): DataFolder {
   const root = path.resolve(folder);
@@ -29,10 +32,15 @@ export function openDataFolder(folder: string, pid: number): DataFolder {
   }
   const holderFile = path.join(root, 'LOCK.holder');
   const lock = takeLock(root, holderFile);
+  held.add(lock);
+  const drop = (): void => {
+    held.delete(lock);
+    lock.close();
+  };
   try {
     checkFormats(root);
   } catch (error) {
-    lock.close();
+    drop();
     throw error;
   }
   const announce = (text: string): void => writeFileSync(holderFile, `pid ${pid}${text ? `, ${text}` : ''}`);
@@ -45,7 +53,7 @@ export function openDataFolder(folder: string, pid: number): DataFolder {
       return sub;
     },
     announce,
-    release: () => lock.close(),
+    release: drop,
   };
 }
 

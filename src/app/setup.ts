@@ -105,6 +105,20 @@ export async function setup(input: SetupInput): Promise<Running> {
 
   // state and tenancy
   const storeInput = { options, folder, clock, logger, metrics, cleanups };
+  if (options.database_url !== undefined && (options.prometheus_url === undefined || options.redis_url === undefined)) {
+    // replicas share work only where all three are outside; else a second one on this database is refused
+    const { takeSoleUse } = await import('../store/external/postgres/sole-use.ts');
+    const sole = await takeSoleUse({
+      url: options.database_url,
+      clock,
+      logger,
+      onLost: (error) => {
+        logger.error('the database was taken by another Vigie; this one ends', { error: messageOf(error) });
+        process.kill(input.pid, 'SIGTERM');
+      },
+    });
+    cleanups.add('sole use of PostgreSQL', async () => sole[Symbol.asyncDispose]());
+  }
   const documents = await openDocuments(storeInput);
   const cache = await openCache(storeInput);
   const directory = await TenantDirectory.open(documents, clock, [options.tenant]);

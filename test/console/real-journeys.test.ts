@@ -57,11 +57,11 @@ describe.skipIf(chromiumMissing)('journeys on the real program', () => {
     await page.getByRole('application', { name: /histogram_quantile/ }).waitFor();
     const row = page.getByRole('row', { name: /agent-api/ });
     await row.waitFor();
-    // last, least and highest: the fault is over, was not there at first, and took seconds at its height
+    // last, least and highest: the fault is over, was not there at first, and slowed everything at its height
     const [last, least, highest] = (await row.getByRole('cell').allInnerTexts()).map(seconds);
-    expect(last).toBeLessThan(0.5);
-    expect(least).toBeLessThan(0.5);
-    expect(highest).toBeGreaterThan(1);
+    expect(last).toBeLessThan(0.3);
+    expect(least).toBeLessThan(0.3);
+    expect(highest).toBeGreaterThan(0.5);
     expect(clicks).toBeLessThanOrEqual(4);
     await page.context().close();
   });
@@ -83,7 +83,7 @@ describe.skipIf(chromiumMissing)('journeys on the real program', () => {
     const { page } = await signIn(A!.id, `/explore?q=${encodeURIComponent(expr)}&from=now-2h&to=now`);
     await page.getByRole('button', { name: 'Make this an alert' }).click();
     await page.getByRole('textbox', { name: /^Alert/ }).fill('ChatSlow');
-    await page.getByRole('textbox', { name: 'Threshold' }).fill('1.2');
+    await page.getByRole('textbox', { name: 'Threshold' }).fill('0.5');
     await page.getByRole('textbox', { name: 'For', exact: true }).fill('2m');
     await page.getByRole('button', { name: 'Preview' }).click();
     const said = page.getByText(/It would have fired (once|\d+ times) in this range/);
