@@ -16,8 +16,7 @@ const event = (over: Record<string, unknown> = {}) => ({
   type: 'deploy',
   ...over,
 });
-const parse = (value: unknown, type = 'application/json') =>
-  parseCloudEvents(type, {}, JSON.stringify(value), NOW);
+const parse = (value: unknown, type = 'application/json') => parseCloudEvents(type, {}, JSON.stringify(value), NOW);
 
 describe('parseCloudEvents', () => {
   it('takes structured, batched and binary mode alike', () => {
