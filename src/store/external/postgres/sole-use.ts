@@ -50,12 +50,16 @@ export async function takeSoleUse(options: SoleUseOptions): Promise<AsyncDisposa
 
   const again = async (): Promise<void> => {
     logger.warn('the connection that holds PostgreSQL for this Vigie ended; taking it again');
+    let refusals = 0;
     for (let pause = PAUSE_MS; !closed; pause = Math.min(PAUSE_MS_MAX, pause * 2)) {
       try {
         const held = await take();
-        if (closed) await client?.end().catch(() => {});
-        else if (!held) onLost(inUse());
-        return;
+        if (closed) return void (await client?.end().catch(() => {}));
+        if (held) return;
+        // our own broken session may hold it until the server notices
+        if (++refusals >= START_TRIES_MAX) return onLost(inUse());
+        pause = PAUSE_MS / 2;
+        await sleep(clock, PAUSE_MS);
       } catch (error) {
         logger.debug('PostgreSQL does not answer yet', { error: messageOf(error) });
         await sleep(clock, pause);
