@@ -230,7 +230,10 @@ export function routeTable(p: RouteParts): {
         retention: options.retention === 0 ? 'infinite' : formatDuration(options.retention),
         lastReloadMs: p.reloadState().atMs,
         reloadOk: p.reloadState().ok,
-        corruptions: 0,
+        corruptions: p.metrics.counter(
+          'vigie_metrics_corruptions_total',
+          'Damaged records, chunks and blocks that were left out.',
+        ).value,
       }),
       alertmanagers: () => p.forwarder.urls,
       parseSelector: selector,

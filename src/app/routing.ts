@@ -179,8 +179,9 @@ export function alertmanagersOf(section: unknown, where: string): readonly Forwa
     for (const key of Object.keys(others)) fail(`alertmanagers[${i}].${key} is not supported here; use static_configs`);
     if (api_version !== undefined && api_version !== 'v2')
       fail(`alertmanagers[${i}].api_version: want v2, got ${String(api_version)}`);
-    void timeout;
-    void enable_http2;
+    if (timeout !== undefined && timeout !== '10s')
+      fail(`alertmanagers[${i}].timeout: an answer is waited for 10s; another time is not supported here`);
+    if (enable_http2 === true) fail(`alertmanagers[${i}].enable_http2: HTTP/2 is not spoken here`);
     if (tls_config !== undefined && (tls_config as Record<string, unknown>)['insecure_skip_verify'] === undefined)
       fail(`alertmanagers[${i}].tls_config: only insecure_skip_verify is supported here`);
     const basic = basic_auth as { username?: string; password?: string } | undefined;

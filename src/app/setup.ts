@@ -748,11 +748,15 @@ function connectedProbes(options: ResolvedOptions['options'], forwarder: AlertFo
       ? []
       : [http('alertmanager', options.alertmanager_url, '/api/v2/status')]),
     ...(options.grafana_url === undefined ? [] : [http('grafana', options.grafana_url, '/api/health')]),
-    ...[...forwarder.lastErrors].map(([url, error]) => ({
-      id: 'alertmanager-peer',
-      kind: 'connected' as const,
-      url,
-      check: async () => ({ detail: error }),
-    })),
+    // asked when somebody looks: at set-up nothing was sent yet
+    ...(forwarder.urls.length > 0
+      ? [
+          {
+            id: 'alert-forwarding',
+            kind: 'connected' as const,
+            check: async () => ({ detail: [...forwarder.lastErrors.values()].find((e) => e !== '') ?? '' }),
+          },
+        ]
+      : []),
   ];
 }
