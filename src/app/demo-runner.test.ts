@@ -58,7 +58,14 @@ async function world() {
       decode2: (b) => two.decode(b),
     }),
     ...prometheusQueryRoutes(new Queries({ store, directory, clock, features: [] }).ports()),
-    ...eventRoutes({ events, clock, audit: async () => {}, heartbeats: {} as never, services: {} as never }),
+    ...eventRoutes({
+      events,
+      clock,
+      audit: async () => {},
+      heartbeats: {} as never,
+      services: {} as never,
+      edges: {} as never,
+    }),
   ];
   const seen: { tenant: string; path: string; key: boolean }[] = [];
   let failures = 0;

@@ -10,7 +10,7 @@ import { HookMappings } from '../incidents/hook-mappings.ts';
 import type { Incident, Signal } from '../incidents/incident.ts';
 import { IncidentService } from '../incidents/incident-service.ts';
 import type { OutgoingMessage } from '../incidents/message.ts';
-import type { ServiceNode } from '../incidents/service-graph.ts';
+import type { ServiceEdge, ServiceNode } from '../incidents/service-graph.ts';
 import { fromPosted, fromTransition, lost } from '../incidents/signals.ts';
 import { StatusPages } from '../incidents/status-page.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
@@ -22,6 +22,8 @@ import type { AlertTransition, PostableAlert, RuleHealth } from '../model/alert.
 import { Labels } from '../model/labels.ts';
 import { PLATFORM_TENANT, type TenantId } from '../model/tenant.ts';
 import type { AuditLog } from '../security/audit/audit-log.ts';
+import type { EdgeDiscovery } from '../services/edge-discovery.ts';
+import type { EdgeSource } from '../services/edge-metrics.ts';
 import type { ServiceRegistry } from '../services/service-registry.ts';
 import type { CollectionSpec, DocumentStore } from '../store/documents.ts';
 import type { TenantDirectory } from '../tenancy/tenant-directory.ts';
@@ -38,6 +40,11 @@ const CHANGES_MAX = 100;
 /** Alerts of API clients remembered until they end or time out; more are not watched for silence. */
 const POSTED_MAX = 100_000;
 const SILENCE_LOOK_MS = 15_000;
+const ORIGIN: Readonly<Record<EdgeSource, string>> = {
+  service_graph: 'service graph metrics',
+  span_metrics: 'span metrics',
+  mesh: 'mesh metrics',
+};
 
 export interface IncidentsInput {
   readonly options: () => Options;
@@ -49,6 +56,7 @@ export interface IncidentsInput {
   readonly queries: Queries;
   readonly events: EventStore;
   readonly services: ServiceRegistry;
+  readonly edges: EdgeDiscovery;
   readonly auditLog: AuditLog;
   readonly live: EventLog;
   readonly externalUrl: string;
@@ -114,6 +122,7 @@ export class Incidents {
       publish: (tenant, data) => void input.live.append(tenant, 'incident', clock.now(), data),
       send: (tenant, message) => this.#send(tenant, message),
       services: async (tenant) => await input.services.list(tenant),
+      edges: (tenant) => this.edges(tenant),
       picture: async (tenant) => this.picture(tenant),
       changes: async (tenant, fromMs, toMs) => {
         const { events } = await input.events.list(tenant, { fromMs, toMs, limit: CHANGES_MAX });
@@ -185,6 +194,12 @@ export class Incidents {
 
   services(tenant: TenantId): Promise<readonly ServiceNode[]> {
     return this.#i.services.list(tenant);
+  }
+
+  /** Who calls whom by the metrics. */
+  async edges(tenant: TenantId): Promise<readonly ServiceEdge[]> {
+    const found = await this.#i.edges.edges(tenant);
+    return found.map((e) => ({ from: e.from, to: e.to, origin: e.sources.map((s) => ORIGIN[s]).join(', ') }));
   }
 
   picture(tenant: TenantId): TenantPicture {

@@ -8,7 +8,7 @@ import { TenantAlerting } from '../alerting/tenant-alerting.ts';
 import type { TenantPicture } from '../incidents/collections.ts';
 import type { Signal } from '../incidents/incident.ts';
 import { rehearsedIncidents } from '../incidents/rehearsed-incidents.ts';
-import type { ServiceNode } from '../incidents/service-graph.ts';
+import type { ServiceEdge, ServiceNode } from '../incidents/service-graph.ts';
 import { silentLogger } from '../lib/logger.ts';
 import type { TenantId } from '../model/tenant.ts';
 import type { MakeEngines } from '../replay/rehearsal.ts';
@@ -22,6 +22,7 @@ export interface RehearsalConfiguration {
   readonly schedules: readonly unknown[];
   readonly contacts: readonly unknown[];
   readonly services: readonly ServiceNode[];
+  readonly edges?: readonly ServiceEdge[];
   readonly picture: TenantPicture;
   readonly acknowledgeAfterMs?: number;
 }

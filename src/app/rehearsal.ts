@@ -162,6 +162,7 @@ async function enginesOf(
       schedules: directory.schedules(),
       contacts: directory.contacts(),
       services: await incidents.services(tenant),
+      edges: await incidents.edges(tenant),
       picture: incidents.picture(tenant),
       ...(proposed.acknowledgeAfterMs === undefined ? {} : { acknowledgeAfterMs: proposed.acknowledgeAfterMs }),
     });

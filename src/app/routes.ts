@@ -66,6 +66,7 @@ import type { RuleTemplates } from '../rules/ports.ts';
 import type { RuleService } from '../rules/rule-service.ts';
 import type { PrometheusConfig } from '../scrape/config.ts';
 import type { AuditLog } from '../security/audit/audit-log.ts';
+import type { EdgeDiscovery } from '../services/edge-discovery.ts';
 import type { ServiceRegistry } from '../services/service-registry.ts';
 import type { DocumentStore } from '../store/documents.ts';
 import type { EmbeddedMetricsStore } from '../store/embedded/metrics/embedded-metrics-store.ts';
@@ -130,6 +131,7 @@ export interface RouteParts {
   readonly events: EventStore;
   readonly heartbeats: HeartbeatMonitors;
   readonly services: ServiceRegistry;
+  readonly edges: EdgeDiscovery;
   readonly overview: Overview;
   readonly configs: TenantConfigs;
   readonly removal: TenantRemoval;
@@ -417,6 +419,7 @@ export function routeTable(p: RouteParts): {
       events: p.events,
       heartbeats: p.heartbeats,
       services: p.services,
+      edges: p.edges,
       audit: p.audit,
       clock: p.clock,
     }),

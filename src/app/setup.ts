@@ -36,6 +36,7 @@ import { RuleService } from '../rules/rule-service.ts';
 import { createRuleTemplates } from '../rules/templates.ts';
 import { compileRelabel } from '../scrape/relabel.ts';
 import { AuditLog } from '../security/audit/audit-log.ts';
+import { EdgeDiscovery } from '../services/edge-discovery.ts';
 import { ServiceRegistry } from '../services/service-registry.ts';
 import { Accounts } from '../tenancy/accounts.ts';
 import { ApiKeys } from '../tenancy/api-keys.ts';
@@ -394,6 +395,20 @@ export async function setup(input: SetupInput): Promise<Running> {
     measured: (tenant) => measuredServices(queries, tenant, clock),
     clock,
   });
+  const edges = new EdgeDiscovery({
+    documents,
+    tenants: () =>
+      directory
+        .list()
+        .filter((t) => t.state === 'active')
+        .map((t) => t.id),
+    query: async (tenant, expr) =>
+      (await queries.vector(tenant, expr, clock.now())).map((s) => ({ label: (n) => s.labels.get(n), value: s.value })),
+    clock,
+    logger,
+  });
+  edges.start();
+  cleanups.add('service edges', () => edges.stop());
   if (options.heartbeat) {
     const beat = new OutgoingHeartbeat({
       url: options.heartbeat.url,
@@ -419,6 +434,7 @@ export async function setup(input: SetupInput): Promise<Running> {
     queries,
     events,
     services,
+    edges,
     auditLog,
     live,
     externalUrl,
@@ -446,6 +462,7 @@ export async function setup(input: SetupInput): Promise<Running> {
       heartbeats,
       auditLog,
       live,
+      edges,
       queries.log,
       configs,
       { forget: (tenant) => void templatesOf.delete(tenant) },
@@ -592,6 +609,7 @@ export async function setup(input: SetupInput): Promise<Running> {
     events,
     heartbeats,
     services,
+    edges,
     overview,
     configs,
     removal,

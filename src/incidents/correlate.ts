@@ -7,7 +7,7 @@ import { type ComponentId, componentName, componentOf, isDerived } from './compo
 import { ALERTS_PER_INCIDENT_MAX, type Incident, type IncidentAlert, type Signal } from './incident.ts';
 import type { LabelRarity } from './label-rarity.ts';
 import { isLive } from './life-cycle.ts';
-import type { ServiceGraph } from './service-graph.ts';
+import { DECLARED, type ServiceGraph } from './service-graph.ts';
 
 export interface CorrelationSettings {
   /** Evidence that is enough to join, 0..1. Found on seeds `tune-*` of bench/incidents.ts. */
@@ -170,7 +170,12 @@ function relation(component: ComponentId, summary: Summary, context: Correlation
     if (known) add(-UNRELATED_WEIGHT, 'unrelated in the service graph');
     return;
   }
-  add(weight, `${best.hops} ${best.hops === 1 ? 'hop' : 'hops'} from ${componentName(best.to)} in the service graph`);
+  const origin = best.hops === 1 ? context.graph.originOf(component, best.to) : undefined;
+  const known = origin === undefined || origin === DECLARED ? '' : ` (${origin})`;
+  add(
+    weight,
+    `${best.hops} ${best.hops === 1 ? 'hop' : 'hops'} from ${componentName(best.to)} in the service graph${known}`,
+  );
 }
 
 function labelEvidence(signal: Signal, summary: Summary, context: CorrelationContext, add: Add): void {

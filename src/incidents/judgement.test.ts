@@ -58,6 +58,11 @@ describe('correlation', () => {
     const near = decide(signal({ alertname: 'B', service: 'web' }, NOW + 6 * MINUTE), context({ graph }));
     expect(near.incident).toBe('INC-1');
     expect(near.words.join()).toContain('1 hop from api');
+    expect(near.words.join()).not.toContain('declared');
+    const seen = new ServiceGraph([], [{ from: 'web', to: 'api', origin: 'service graph metrics' }]);
+    const found = decide(signal({ alertname: 'B', service: 'web' }, NOW + 6 * MINUTE), context({ graph: seen }));
+    expect(found).toMatchObject({ incident: 'INC-1', score: near.score });
+    expect(found.words.join()).toContain('1 hop from api in the service graph (service graph metrics)');
     const learned = new CoOccurrence();
     for (let day = 10; day > 0; day--) {
       learned.learn('A', NOW - day * 86_400_000);

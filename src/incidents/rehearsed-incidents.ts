@@ -12,7 +12,7 @@ import { IncidentService } from './incident-service.ts';
 import type { OutgoingMessage } from './message.ts';
 import type { Policy } from './policy.ts';
 import type { Schedule } from './schedule.ts';
-import type { ServiceNode } from './service-graph.ts';
+import type { ServiceEdge, ServiceNode } from './service-graph.ts';
 import { VolatileDocuments } from './volatile-documents.ts';
 
 export interface RehearsedIncidentsOptions {
@@ -22,6 +22,7 @@ export interface RehearsedIncidentsOptions {
   readonly schedules: readonly Schedule[] | readonly unknown[];
   readonly contacts: readonly Contact[] | readonly unknown[];
   readonly services: readonly ServiceNode[];
+  readonly edges?: readonly ServiceEdge[];
   readonly picture: TenantPicture;
   /** Absent: nobody ever acknowledges. */
   readonly acknowledgeAfterMs?: number;
@@ -70,6 +71,7 @@ export async function rehearsedIncidents(options: RehearsedIncidentsOptions): Pr
     linkKey: new Uint8Array(32),
     publish: () => {},
     services: async () => options.services,
+    edges: async () => options.edges ?? [],
     picture: async () => options.picture,
     send: async (_tenant, message) => {
       const incident = await service.get(tenant, message.incident);

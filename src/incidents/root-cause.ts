@@ -5,7 +5,7 @@
  */
 import { asComponent, type ComponentId, componentName, componentOf, isDerived } from './component.ts';
 import type { Cause, IncidentAlert, RelatedChange } from './incident.ts';
-import type { ServiceGraph } from './service-graph.ts';
+import { DECLARED, type ServiceGraph } from './service-graph.ts';
 
 /** Components ranked in one incident. */
 export const CANDIDATES_MAX = 200;
@@ -207,7 +207,7 @@ function evidenceOf(c: Candidate, all: readonly Candidate[], input: RootCauseInp
     out.push(
       `${explained.length} of ${others.length} other affected need it: ${explained
         .slice(0, 4)
-        .map((o) => componentName(o.id))
+        .map((o) => named(o.id, input.graph.originOf(o.id, c.id)))
         .join(', ')}`,
     );
   const worse = all.filter((o) => o.id !== c.id && o.alerts.length > 0 && input.graph.allNeeds(c.id).has(o.id));
@@ -215,7 +215,7 @@ function evidenceOf(c: Candidate, all: readonly Candidate[], input: RootCauseInp
     out.push(
       `it needs ${worse
         .slice(0, 4)
-        .map((o) => componentName(o.id))
+        .map((o) => named(o.id, input.graph.originOf(c.id, o.id)))
         .join(', ')}, affected too`,
     );
   if (c.metric)
@@ -228,6 +228,10 @@ function evidenceOf(c: Candidate, all: readonly Candidate[], input: RootCauseInp
   }
   return out;
 }
+
+/** With where the dependency was seen, unless people declared it. */
+const named = (id: ComponentId, origin: string | undefined): string =>
+  `${componentName(id)}${origin === undefined || origin === DECLARED ? '' : ` (by ${origin})`}`;
 
 const squash = (z: number): number => {
   const a = Math.abs(z);

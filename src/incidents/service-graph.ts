@@ -1,4 +1,4 @@
-/** Who depends on whom: declared by people or discovered from traces. Edges point from the caller to what it needs. */
+/** Who depends on whom: declared by people or discovered from metrics. Edges point from the caller to what it needs. */
 import { asComponent, type ComponentId } from './component.ts';
 
 /** Edges of one tenant's graph; further ones are left out. */
@@ -15,25 +15,38 @@ export interface ServiceNode {
 export interface ServiceEdge {
   readonly from: string;
   readonly to: string;
+  /** Where it was seen, in words: `service graph metrics`. */
+  readonly origin: string;
 }
+export const DECLARED = 'declared';
+/** Edges shown with one incident. */
+export const EDGES_SHOWN_MAX = 100;
 
 export class ServiceGraph {
   readonly #needs = new Map<ComponentId, Set<ComponentId>>();
   readonly #neededBy = new Map<ComponentId, Set<ComponentId>>();
+  readonly #origins = new Map<string, string>();
   readonly edges: number;
 
   constructor(nodes: readonly ServiceNode[], discovered: readonly ServiceEdge[] = []) {
     let edges = 0;
-    const add = (from: string, to: string): void => {
+    const add = (from: string, to: string, origin: string): void => {
       const a = asComponent(from);
       const b = asComponent(to);
-      if (a === b || edges >= EDGES_MAX || this.#needs.get(a)?.has(b)) return;
+      if (a === b) return;
+      const before = this.#origins.get(edgeKey(a, b));
+      if (before !== undefined) {
+        if (before !== origin) this.#origins.set(edgeKey(a, b), `${before}, ${origin}`);
+        return;
+      }
+      if (edges >= EDGES_MAX) return;
       link(this.#needs, a, b);
       link(this.#neededBy, b, a);
+      this.#origins.set(edgeKey(a, b), origin);
       edges++;
     };
-    for (const n of nodes) for (const d of n.dependsOn ?? []) add(n.name, d);
-    for (const e of discovered) add(e.from, e.to);
+    for (const n of nodes) for (const d of n.dependsOn ?? []) add(n.name, d, DECLARED);
+    for (const e of discovered) add(e.from, e.to, e.origin);
     this.edges = edges;
   }
 
@@ -48,6 +61,28 @@ export class ServiceGraph {
 
   neededBy(component: ComponentId): ReadonlySet<ComponentId> {
     return this.#neededBy.get(component) ?? NONE;
+  }
+
+  /** Where the edge between two neighbours comes from, whichever way it points; undefined when they are none. */
+  originOf(a: ComponentId, b: ComponentId): string | undefined {
+    return this.#origins.get(edgeKey(a, b)) ?? this.#origins.get(edgeKey(b, a));
+  }
+
+  /** Edges that begin or end at one of `components`, those between two of them first. */
+  around(components: ReadonlySet<ComponentId>): readonly ServiceEdge[] {
+    const out = new Map<string, ServiceEdge & { readonly inside: boolean }>();
+    const take = (from: ComponentId, to: ComponentId): void => {
+      const origin = this.#origins.get(edgeKey(from, to))!;
+      out.set(edgeKey(from, to), { from, to, origin, inside: components.has(from) && components.has(to) });
+    };
+    for (const c of components) {
+      for (const to of this.needs(c)) take(c, to);
+      for (const from of this.neededBy(c)) take(from, c);
+    }
+    return [...out.values()]
+      .sort((a, b) => Number(b.inside) - Number(a.inside))
+      .slice(0, EDGES_SHOWN_MAX)
+      .map(({ from, to, origin }) => ({ from, to, origin }));
   }
 
   /** Everything `component` needs, with the number of hops; breadth first, at most HOPS_MAX away. */
@@ -84,6 +119,8 @@ function link(map: Map<ComponentId, Set<ComponentId>>, from: ComponentId, to: Co
   if (!set) map.set(from, (set = new Set()));
   set.add(to);
 }
+
+const edgeKey = (from: ComponentId, to: ComponentId): string => `${from}\u0000${to}`;
 
 function reach(
   start: ComponentId,

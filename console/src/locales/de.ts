@@ -473,6 +473,10 @@ export const de: Record<keyof typeof en, string> = {
   'incidents.dropped': '{{count}} Einträge aus der Mitte wurden nicht behalten',
   'incidents.firingOf': '{{firing}} von {{all}}',
   'incidents.flapping': 'flatternd',
+  'incidents.graph': 'Dienste ringsum',
+  'incidents.graphNone':
+    'Von seinen Teilen ist keine Abhängigkeit bekannt: melden Sie sie an oder senden Sie Metriken des Dienstgraphen',
+  'incidents.needs': 'braucht',
   'incidents.hushed': 'Niemand wird verständigt: {{why}}',
   'incidents.kind.opened': 'geöffnet',
   'incidents.kind.alert': 'Alarm',

@@ -472,6 +472,10 @@ export const fr: Record<keyof typeof en, string> = {
   'incidents.dropped': '{{count}} entrées du milieu n’ont pas été gardées',
   'incidents.firingOf': '{{firing}} sur {{all}}',
   'incidents.flapping': 'instable',
+  'incidents.graph': 'Services autour',
+  'incidents.graphNone':
+    'Aucune dépendance connue de ses composants : déclarez-les ou envoyez des métriques de graphe de services',
+  'incidents.needs': 'a besoin de',
   'incidents.hushed': 'Personne n’est averti : {{why}}',
   'incidents.kind.opened': 'ouvert',
   'incidents.kind.alert': 'alerte',

@@ -64,3 +64,16 @@ export interface ServiceItem {
   readonly state: 'up' | 'down' | 'unknown';
   readonly lastSeenMs?: number;
 }
+
+/** `GET /vigie/v1/service-edges`: busiest first. Components are `kind:name`; declared dependencies stand with their service. */
+export interface ServiceEdgesAnswer {
+  readonly edges: readonly ServiceEdgeItem[];
+}
+export interface ServiceEdgeItem {
+  readonly from: string;
+  readonly to: string;
+  readonly sources: readonly ('service_graph' | 'span_metrics' | 'mesh')[];
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
+  readonly callsPerSecond: number;
+}

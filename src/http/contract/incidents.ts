@@ -11,6 +11,7 @@ import type {
   Verdict,
 } from '../../incidents/incident.ts';
 import type { IncidentState } from '../../incidents/life-cycle.ts';
+import type { ServiceEdge } from '../../incidents/service-graph.ts';
 import type { IncidentStatistics } from '../../incidents/statistics.ts';
 
 export type {
@@ -22,6 +23,7 @@ export type {
   IncidentState,
   IncidentStatistics,
   RelatedChange,
+  ServiceEdge,
   TimelineEntry,
   Verdict,
 };
@@ -60,6 +62,8 @@ export interface IncidentAnswer {
   /** What `actions` take in this state. */
   readonly actions: readonly IncidentActionName[];
   readonly policy: string;
+  /** The service graph around its components. */
+  readonly edges: readonly ServiceEdge[];
 }
 
 export const INCIDENT_ACTIONS = [

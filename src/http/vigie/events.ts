@@ -5,16 +5,18 @@ import type { EventStore } from '../../events/event-store.ts';
 import type { HeartbeatMonitors } from '../../heartbeats/heartbeat-monitors.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { VigieError } from '../../lib/errors.ts';
+import type { EdgeDiscovery } from '../../services/edge-discovery.ts';
 import type { ServiceRegistry } from '../../services/service-registry.ts';
 import type { RequestContext } from '../../tenancy/context.ts';
 import { parseBody } from '../body.ts';
-import { heartbeatInput, serviceInput } from '../contract/events.ts';
+import { heartbeatInput, type ServiceEdgesAnswer, serviceInput } from '../contract/events.ts';
 import { EDITOR, type HttpRequest, INGEST, type Route, VIEWER } from '../route.ts';
 
 export interface EventRoutePorts {
   readonly events: EventStore;
   readonly heartbeats: HeartbeatMonitors;
   readonly services: ServiceRegistry;
+  readonly edges: EdgeDiscovery;
   /** Every change leaves an entry before it is acknowledged. */
   readonly audit: (
     context: RequestContext,
@@ -29,7 +31,7 @@ export interface EventRoutePorts {
 const EVENT_BODY_BYTES_MAX = 8 * 1024 * 1024;
 
 export function eventRoutes(ports: EventRoutePorts): Route[] {
-  const { events, heartbeats, services, audit, clock } = ports;
+  const { events, heartbeats, services, edges, audit, clock } = ports;
   const ping = async (request: HttpRequest) => {
     const status = request.query.get('status') ?? 'ok';
     if (status !== 'ok' && status !== 'failed')
@@ -136,6 +138,17 @@ export function eventRoutes(ports: EventRoutePorts): Route[] {
       access: VIEWER,
       summary: 'List declared and discovered services',
       handle: async (request) => ({ json: { services: await services.list(request.context.tenant) } }),
+    },
+    {
+      ...base,
+      method: 'GET',
+      path: '/vigie/v1/service-edges',
+      access: VIEWER,
+      summary: 'Calls between services as metrics show them, with where each was seen and when last',
+      handle: async (request) => {
+        const answer: ServiceEdgesAnswer = { edges: await edges.edges(request.context.tenant) };
+        return { json: answer };
+      },
     },
     {
       ...base,

@@ -9,6 +9,7 @@ import {
   readSlack,
 } from '../../incidents/chat-callback.ts';
 import type { RemediationAnswer } from '../../incidents/collections.ts';
+import { componentOf } from '../../incidents/component.ts';
 import type { HookMappings } from '../../incidents/hook-mappings.ts';
 import type { Incident } from '../../incidents/incident.ts';
 import type { IncidentFilter, IncidentService } from '../../incidents/incident-service.ts';
@@ -444,8 +445,14 @@ async function linkAction(
 
 async function answerOf(service: IncidentService, tenant: TenantId, id: string): Promise<IncidentAnswer> {
   const incident = await service.get(tenant, id);
-  const policy = (await service.tenant(tenant)).policyOf(incident).name;
-  return { incident, policy, actions: INCIDENT_ACTIONS.filter((a) => isPossible(incident, a)) };
+  const of = await service.tenant(tenant);
+  const components = new Set(incident.alerts.map((a) => componentOf(a.labels)));
+  return {
+    incident,
+    policy: of.policyOf(incident).name,
+    actions: INCIDENT_ACTIONS.filter((a) => isPossible(incident, a)),
+    edges: of.graph.around(components),
+  };
 }
 
 function isPossible(incident: Incident, action: IncidentActionName): boolean {

@@ -9,6 +9,7 @@ import type {
   IncidentActionInput,
   IncidentActionName,
   IncidentAlert,
+  ServiceEdge,
 } from '../../../../src/http/contract/incidents.ts';
 import { actOn, addNote, incident, postMortemPath } from '../../api/incidents.ts';
 import { Labels } from '../../components/labels.tsx';
@@ -44,7 +45,7 @@ export function IncidentDetail({ id }: { readonly id: string }) {
   });
   return (
     <QueryView query={query}>
-      {({ incident: i, actions, policy }) => <Shown i={i} actions={actions} policy={policy} />}
+      {({ incident: i, actions, policy, edges }) => <Shown i={i} actions={actions} policy={policy} edges={edges} />}
     </QueryView>
   );
 }
@@ -53,10 +54,12 @@ function Shown({
   i,
   actions,
   policy,
+  edges,
 }: {
   readonly i: Incident;
   readonly actions: readonly IncidentActionName[];
   readonly policy: string;
+  readonly edges: readonly ServiceEdge[];
 }) {
   const { t, date, ago } = useText();
   const { tenant, search } = useView();
@@ -109,6 +112,9 @@ function Shown({
           </ol>
         )}
       </Panel>
+      <Panel title={t('incidents.graph')}>
+        <Edges edges={edges} causes={new Set(i.causes.map((c) => c.component))} />
+      </Panel>
       <Panel title={t('incidents.alertsOf', { firing, all: i.alerts.length })}>
         <Alerts i={i} canSplit={actions.includes('split')} />
       </Panel>
@@ -147,6 +153,26 @@ function Shown({
         </Button>
       </Group>
     </div>
+  );
+}
+
+/** Who needs whom around the incident, and how that is known; ranked causes stand out. */
+function Edges({ edges, causes }: { readonly edges: readonly ServiceEdge[]; readonly causes: ReadonlySet<string> }) {
+  const { t } = useText();
+  if (edges.length === 0) return <span className="muted">{t('incidents.graphNone')}</span>;
+  const name = (c: string) => (
+    <span className="mono" style={causes.has(c) ? { fontWeight: 700 } : undefined}>
+      {c}
+    </span>
+  );
+  return (
+    <ul style={{ listStyle: 'none', margin: 0, padding: 0, display: 'grid', gap: 2 }}>
+      {edges.map((e) => (
+        <li key={`${e.from} ${e.to}`}>
+          {name(e.from)} {t('incidents.needs')} {name(e.to)} <span className="muted">({e.origin})</span>
+        </li>
+      ))}
+    </ul>
   );
 }
 
