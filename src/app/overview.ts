@@ -42,6 +42,8 @@ export interface OverviewInput {
   readonly demo: () => { readonly enabled: boolean; readonly switchable: boolean };
   /** Ids of the features that run in this release, `section.key`. */
   readonly active: ReadonlySet<string>;
+  /** Samples the store refused over the last hour, by reason. */
+  readonly refused: (tenant: TenantId) => Readonly<Record<string, number>>;
   /** Configuration problem of the tenant; '' without. */
   readonly configProblem: (tenant: TenantId) => string;
 }
@@ -216,7 +218,7 @@ export class Overview {
         samplesPerSecond: this.#rate(tenant),
         activeSeries: stats.activeSeries,
         seriesLimit: i.directory.limits(tenant).active_series,
-        refused: {},
+        refused: i.refused(tenant),
       },
       rules: {
         groups: rules.groups.length,

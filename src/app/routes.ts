@@ -471,11 +471,16 @@ function flagsOf({ options }: ResolvedOptions): Record<string, string> {
 
 async function cardinality(p: RouteParts, context: RequestContext, limit: number): Promise<CardinalityAnswer> {
   const stats = await p.store.cardinality(context.tenant, limit);
+  const carriers = new Map(stats.seriesCountByLabelName.map((e) => [e.name, e.value]));
   return {
     activeSeries: stats.headSeries,
     seriesLimit: p.directory.limits(context.tenant).active_series,
     byMetric: stats.seriesCountByMetricName.map((e) => ({ name: e.name, series: e.value })),
-    byLabel: stats.labelValueCountByLabelName.map((e) => ({ name: e.name, values: e.value, series: 0 })),
+    byLabel: stats.labelValueCountByLabelName.map((e) => ({
+      name: e.name,
+      values: e.value,
+      series: carriers.get(e.name) ?? 0,
+    })),
     byPair: stats.seriesCountByLabelValuePair.map((e) => {
       const cut = e.name.indexOf('=');
       return { name: e.name.slice(0, cut), value: e.name.slice(cut + 1), series: e.value };

@@ -58,6 +58,7 @@ import { loopbackRequest } from './loopback-request.ts';
 import type { ResolvedOptions } from './options.ts';
 import { Overview } from './overview.ts';
 import { Queries } from './queries.ts';
+import { RecentRefusals } from './recent-refusals.ts';
 import { promqlRegex, relabelRegex } from './regex-ports.ts';
 import { routeTable } from './routes.ts';
 import { alertmanagersOf, Routing } from './routing.ts';
@@ -106,8 +107,8 @@ export async function setup(input: SetupInput): Promise<Running> {
 
   // state and tenancy
   const storeInput = { options, folder, clock, logger, metrics, cleanups };
-  if (options.database_url !== undefined && (options.prometheus_url === undefined || options.redis_url === undefined)) {
-    // replicas share work only where all three are outside; else a second one on this database is refused
+  if (options.database_url !== undefined) {
+    // two would both evaluate every rule and send every notification: a second one on this database is refused
     const { takeSoleUse } = await import('../store/external/postgres/sole-use.ts');
     const sole = await takeSoleUse({
       url: options.database_url,
@@ -165,7 +166,18 @@ export async function setup(input: SetupInput): Promise<Running> {
   const { store, embedded } = await openMetrics(storeInput, (tenant) => metricsQuota(directory.limits(tenant)));
   const guard = createAddressGuard({ allow: options.allowed_internal_addresses });
   const hostTenant = options.host_tenant ?? (options.environment === 'dev' ? options.tenant : PLATFORM_TENANT);
-  const telemetry = new Telemetry({ options, store, clock, logger, metrics, guard, ownTenant: hostTenant, version });
+  const refusals = new RecentRefusals(clock);
+  const telemetry = new Telemetry({
+    options,
+    store,
+    clock,
+    logger,
+    metrics,
+    guard,
+    ownTenant: hostTenant,
+    version,
+    refusals,
+  });
   cleanups.add('scraping', () => telemetry.close());
   let prometheusConfig = telemetry.readPrometheusConfig(options);
   const remoteWriteTargets = (config: typeof prometheusConfig) =>
@@ -490,6 +502,7 @@ export async function setup(input: SetupInput): Promise<Running> {
     keyCount: () => keys.list().length,
     demo: () => ({ enabled: directory.list().some((t) => t.demo), switchable: true }),
     active: ACTIVE_FEATURES,
+    refused: (tenant) => refusals.of(tenant),
     configProblem: (tenant) => configs.problem(tenant),
   });
   cleanups.add('overview', () => overview.stop());

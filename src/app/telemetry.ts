@@ -16,6 +16,7 @@ import { createHostExporter } from '../scrape/exporters/host/host-exporter.ts';
 import { type InternalTarget, type PoolView, ScrapeService } from '../scrape/scrape-service.ts';
 import type { MetricsStore, MetricsWriter } from '../store/metrics.ts';
 import type { Options } from './options.ts';
+import type { RecentRefusals } from './recent-refusals.ts';
 import { relabelRegex } from './regex-ports.ts';
 
 const HOST_INTERVAL_MS = 15_000;
@@ -32,6 +33,7 @@ export interface TelemetryOptions {
   /** Who owns the telemetry of this host and of Vigie. */
   readonly ownTenant: TenantId;
   readonly version: string;
+  readonly refusals: RecentRefusals;
 }
 
 /** Writers, and the scraping of every tenant. */
@@ -74,7 +76,7 @@ export class Telemetry {
   writer(tenant: TenantId): MetricsWriter {
     let writer = this.#writers.get(tenant);
     if (!writer) {
-      const stored = this.#o.store.writer(tenant);
+      const stored = this.#o.refusals.wrap(tenant, this.#o.store.writer(tenant));
       const inner = this.#out && tenant === this.#o.options.tenant ? this.#out.wrap(stored) : stored;
       const redactor = this.#redactor;
       writer = {
@@ -137,6 +139,7 @@ export class Telemetry {
     await this.#services.get(tenant)?.[Symbol.asyncDispose]();
     this.#services.delete(tenant);
     this.#writers.delete(tenant);
+    this.#o.refusals.forget(tenant);
   }
 
   async close(): Promise<void> {

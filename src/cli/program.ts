@@ -38,9 +38,14 @@ const COMMANDS: readonly (readonly [string, () => Promise<AddCommand>])[] = [
   ['drift', async () => (await import('./drift.ts')).addDrift],
 ];
 
+/** Any long time: the timer is there to be there. */
+const KEEP_ALIVE_MS = 2 ** 30;
+
 /** Runs one command line; answers the exit code. Never throws. */
 export async function runCommand(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const context: CommandContext = { env, stdout: process.stdout, stderr: process.stderr, exitCode: 0 };
+  // waits of the product never keep a process alive; a command that waits is not over
+  const alive = setInterval(() => {}, KEEP_ALIVE_MS);
   const program = new Command('vigie')
     .description('Multi-tenant monitoring and alerting in one process, or on the Prometheus you already run.')
     .version(vigieVersion(), '-V, --version')
@@ -57,5 +62,7 @@ export async function runCommand(argv: readonly string[], env: NodeJS.ProcessEnv
     if (error instanceof CommanderError) return error.exitCode === 0 || error.code === 'commander.help' ? 0 : 2;
     printError(context, error);
     return 1;
+  } finally {
+    clearInterval(alive);
   }
 }

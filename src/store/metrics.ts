@@ -154,6 +154,8 @@ export interface CardinalityStats {
   readonly maxTimeMs: number;
   readonly seriesCountByMetricName: readonly { readonly name: string; readonly value: number }[];
   readonly labelValueCountByLabelName: readonly { readonly name: string; readonly value: number }[];
+  /** Series that carry the label; for every name in `labelValueCountByLabelName`. */
+  readonly seriesCountByLabelName: readonly { readonly name: string; readonly value: number }[];
   readonly memoryInBytesByLabelName: readonly { readonly name: string; readonly value: number }[];
   readonly seriesCountByLabelValuePair: readonly { readonly name: string; readonly value: number }[];
 }

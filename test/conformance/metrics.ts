@@ -254,7 +254,7 @@ export function metricsConformance(options: ConformanceOptions): void {
     withStore(async (store, a) => {
       const now = Date.now();
       const list = Array.from({ length: 7 }, (_, i) => ({
-        ...sample(i < 5 ? 'many' : 'few', 0, 1, { i: String(i) }),
+        ...sample(i < 5 ? 'many' : 'few', 0, 1, { i: String(i), ...(i % 2 === 1 && { odd: 'yes' }) }),
         timestampMs: now - 40_000,
       }));
       await store.writer(a).appendSamples(list);
@@ -266,6 +266,8 @@ export function metricsConformance(options: ConformanceOptions): void {
         { name: 'few', value: 2 },
       ]);
       expect(c.labelValueCountByLabelName).toContainEqual({ name: 'i', value: 7 });
+      expect(c.seriesCountByLabelName).toContainEqual({ name: '__name__', value: 7 });
+      expect(c.seriesCountByLabelName).toContainEqual({ name: 'odd', value: 3 });
       expect(store.stats(a).samplesTotal).toBeGreaterThanOrEqual(0);
       expect(store.tenants()).toContain(a);
     }));

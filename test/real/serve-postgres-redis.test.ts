@@ -7,6 +7,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import type { VigieError } from '../../src/lib/errors.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { takeSoleUse } from '../../src/store/external/postgres/sole-use.ts';
+import { startPrometheus } from '../promql/prometheus-peer.ts';
 import { findPeer, freePort, peerMissing, type Started, start, temporaryFolder } from '../support/peers.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { eventually, startVigie, type VigieProcess } from '../support/vigie.ts';
@@ -202,6 +203,32 @@ describe.skipIf(peerMissing('initdb') || peerMissing('redis-server'))('serve on 
     const verified = await vigie.json<Record<string, unknown>>('/vigie/v1/audit/verify', { method: 'POST' });
     expect(verified).toMatchObject({ ok: true });
   }, 180_000);
+
+  it.skipIf(peerMissing('prometheus', 'sid'))(
+    'refuses a second one, also where metrics and cache are outside too, and lets it in when the first was killed',
+    async () => {
+      const prometheus = await startPrometheus(folder.path, 'sid');
+      const env = {
+        DATABASE_URL: postgres.url,
+        REDIS_URL: `redis://127.0.0.1:${redisPort}`,
+        PROMETHEUS_URL: prometheus.url,
+      };
+      const elsewhere = temporaryFolder();
+      try {
+        await using first = await startVigie({ dataDir: data.path, env });
+        expect((await first.fetch('/-/ready')).status).toBe(200);
+        await expect(startVigie({ dataDir: elsewhere.path, env })).rejects.toThrow(/in use by another Vigie/);
+        expect((await first.fetch('/-/ready')).status).toBe(200);
+        await first.stop('SIGKILL');
+        await using second = await startVigie({ dataDir: elsewhere.path, env });
+        expect((await second.fetch('/-/ready')).status).toBe(200);
+      } finally {
+        await prometheus.started.stop();
+        elsewhere[Symbol.dispose]();
+      }
+    },
+    90_000,
+  );
 
   it('a database is for one, and the lock survives a restart of the server', async () => {
     const options = { url: postgres.url, clock: systemClock, logger: silentLogger };

@@ -40,7 +40,7 @@ export interface OverviewAnswer {
     readonly samplesPerSecond: number;
     readonly activeSeries: number;
     readonly seriesLimit?: number;
-    /** Refused over the last hour, by reason (`quota`, `too_old`, ...). */
+    /** Samples the store refused over the last hour, by reason (`rate_quota`, `too_old`, ...). */
     readonly refused: Readonly<Record<string, number>>;
   };
   readonly rules: {

@@ -17,6 +17,7 @@ const ports = {
         maxTimeMs: 6,
         seriesCountByMetricName: [{ name: 'up', value: 2 }],
         labelValueCountByLabelName: [],
+        seriesCountByLabelName: [],
         memoryInBytesByLabelName: [],
         seriesCountByLabelValuePair: [],
       };

@@ -8,24 +8,29 @@ export function cardinalityOf(head: TenantHead, limit: number): CardinalityStats
     rows.sort((a, b) => b.value - a.value || (a.name < b.name ? -1 : 1)).slice(0, limit);
   const names = [...head.index.labelNames()];
   const values: { name: string; value: number }[] = [];
+  const carriers = new Map<string, number>();
   const bytes: { name: string; value: number }[] = [];
   const pairs: { name: string; value: number }[] = [];
   let pairCount = 0;
   for (const name of names) {
     let count = 0;
     let size = 0;
+    let carrying = 0;
     for (const [value, series] of head.index.labelValues(name)) {
       count++;
+      carrying += series;
       size += Buffer.byteLength(value);
       pairs.push({ name: `${name}=${value}`, value: series });
     }
     pairCount += count;
     values.push({ name, value: count });
+    carriers.set(name, carrying);
     bytes.push({ name, value: size });
   }
   let headChunks = 0;
   for (const w of head.windows.values()) headChunks += w.chunkCount;
   const metric = [...head.index.labelValues(METRIC_NAME)].map(([name, value]) => ({ name, value }));
+  const byValues = top(values);
   return {
     headSeries: head.index.alive,
     headChunks,
@@ -33,7 +38,8 @@ export function cardinalityOf(head: TenantHead, limit: number): CardinalityStats
     minTimeMs: Number.isFinite(head.minTimeMs) ? head.minTimeMs : 0,
     maxTimeMs: Number.isFinite(head.maxTimeMs) ? head.maxTimeMs : 0,
     seriesCountByMetricName: top(metric),
-    labelValueCountByLabelName: top(values),
+    labelValueCountByLabelName: byValues,
+    seriesCountByLabelName: byValues.map(({ name }) => ({ name, value: carriers.get(name) ?? 0 })),
     memoryInBytesByLabelName: top(bytes),
     seriesCountByLabelValuePair: top(pairs),
   };

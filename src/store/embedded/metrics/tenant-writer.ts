@@ -7,6 +7,7 @@ import { isVigieError, VigieError } from '../../../lib/errors.ts';
 import type { Labels } from '../../../model/labels.ts';
 import { type Sample, setStale } from '../../../model/sample.ts';
 import type { MetricsQuota, MetricsWriter, RejectReason, WriteBatch, WriteResult } from '../../metrics.ts';
+import { BatchTimes } from './batch-times.ts';
 import { encodeHistogram, histogramProblem } from './histogram-codec.ts';
 import {
   doubles,
@@ -131,10 +132,10 @@ export class TenantWriter implements MetricsWriter {
       }
     }
     if (tenant.walNumber === 0) putTenant(wal, (tenant.walNumber = nextTenantNumber(wal)), tenant.id);
-    this.#resolve(batch, quota, tally, wal);
     const now = this.#ports.clock.now();
     const newest = now + FUTURE_MS_MAX;
     const oldest = Math.max(0, quota.retentionMs ? now - quota.retentionMs : 0);
+    this.#resolve(batch, new BatchTimes(batch, oldest, newest), quota, tally, wal);
     const late = quota.outOfOrderWindowMs ?? 0;
     const accepted = this.#floats(batch, tally, wal, newest, oldest, late);
     let histograms = 0;
@@ -237,7 +238,7 @@ export class TenantWriter implements MetricsWriter {
   }
 
   /** Fills `refs`; a refused series is NO_SERIES. Writes series records that this WAL segment lacks. */
-  #resolve(batch: WriteBatch, quota: MetricsQuota, tally: Tally, wal: Wal): void {
+  #resolve(batch: WriteBatch, times: BatchTimes, quota: MetricsQuota, tally: Tally, wal: Wal): void {
     const tenant = this.#tenant;
     const head = tenant.head;
     const { seriesCount, keys, keyStart, keyEnd } = batch;
@@ -265,14 +266,17 @@ export class TenantWriter implements MetricsWriter {
         if (known && head.index.isAlive(known.ref) && head.index.labels(known.ref) === known.labels) ref = known.ref;
       }
       if (ref === NO_SERIES) {
-        const labels = this.#checkedLabels(batch, i, quota, tally);
+        const labels = this.#checkedLabels(batch, i, times, quota, tally);
         if (labels) {
           ref = head.index.find(labels);
           if (ref === NO_SERIES) {
-            if (quota.activeSeriesMax !== undefined && head.index.alive >= quota.activeSeriesMax)
+            // a series without a sample that can be taken is not made: it would count as active, and stay
+            const outside = times.allOutside(i);
+            if (outside) refuseOutside(tally, labels, outside);
+            else if (quota.activeSeriesMax !== undefined && head.index.alive >= quota.activeSeriesMax)
               tally.add(
                 'series_quota',
-                samplesOf(batch, i),
+                times.samples(i),
                 () => `${labels}: the tenant has ${head.index.alive} active series, limit ${quota.activeSeriesMax}`,
               );
             else ref = head.addSeries(labels);
@@ -292,22 +296,28 @@ export class TenantWriter implements MetricsWriter {
     }
   }
 
-  #checkedLabels(batch: WriteBatch, i: number, quota: MetricsQuota, tally: Tally): Labels | undefined {
+  #checkedLabels(
+    batch: WriteBatch,
+    i: number,
+    times: BatchTimes,
+    quota: MetricsQuota,
+    tally: Tally,
+  ): Labels | undefined {
     let labels: Labels;
     try {
       labels = batch.labels(i);
     } catch (error) {
       if (!isVigieError(error, 'bad_data')) throw error;
-      tally.add('invalid_labels', samplesOf(batch, i), () => error.message);
+      tally.add('invalid_labels', times.samples(i), () => error.message);
       return undefined;
     }
     if (labels.size === 0) {
-      tally.add('invalid_labels', samplesOf(batch, i), () => 'a series has no label');
+      tally.add('invalid_labels', times.samples(i), () => 'a series has no label');
       return undefined;
     }
     const problem = labelProblem(labels, quota);
     if (problem) {
-      tally.add('label_limit', samplesOf(batch, i), () => problem);
+      tally.add('label_limit', times.samples(i), () => problem);
       return undefined;
     }
     return labels;
@@ -335,10 +345,15 @@ function nextTenantNumber(wal: Wal): number {
 /** Tenant numbers are never used twice in the life of a log, so a lost tenant record cannot mix two tenants up. */
 const tenantNumbers = new WeakMap<Wal, number>();
 
-const samplesOf = (batch: WriteBatch, i: number): number =>
-  batch.sampleStart[i + 1]! -
-  batch.sampleStart[i]! +
-  (batch.histograms?.reduce((n, h) => n + (h.series === i ? 1 : 0), 0) ?? 0);
+function refuseOutside(tally: Tally, labels: Labels, { tooOld, tooNew }: { tooOld: number; tooNew: number }): void {
+  if (tooOld > 0) tally.add('too_old', tooOld, () => `${labels}: every sample is older than what is kept`);
+  if (tooNew > 0)
+    tally.add(
+      'too_far_in_future',
+      tooNew,
+      () => `${labels}: every sample has no time or one further ahead than allowed`,
+    );
+}
 
 function labelProblem(labels: Labels, quota: MetricsQuota): string | undefined {
   if (quota.labelsPerSeriesMax !== undefined && labels.size > quota.labelsPerSeriesMax)

@@ -1,7 +1,8 @@
 /**
- * One Vigie per PostgreSQL database, for as long as its metrics or its cache live in the process: a session lock on a
- * connection of its own, which the server drops when the holder ends, however it ends. When the server restarts, the
- * lock is taken again at once; whoever finds it taken by then is told. Not a queue: a second one is refused.
+ * One Vigie per PostgreSQL database: a session lock on a connection of its own, which the server drops when the holder
+ * ends, however it ends. When the server restarts, the lock is taken again at once; whoever finds it taken by then is
+ * told. Not a queue: a second one is refused, and whatever supervises it (systemd, Kubernetes) starts it again until the
+ * first is gone.
  */
 import pg from 'pg';
 import { type Clock, sleep } from '../../../lib/clock.ts';
@@ -89,5 +90,5 @@ export async function takeSoleUse(options: SoleUseOptions): Promise<AsyncDisposa
 const inUse = (): VigieError =>
   new VigieError(
     'locked',
-    'the database of DATABASE_URL is in use by another Vigie; stop it, give this one a database of its own, or set PROMETHEUS_URL and REDIS_URL too, so that several may share it',
+    'the database of DATABASE_URL is in use by another Vigie; rules and notifications run in one process only; stop the other, or give this one a database of its own',
   );

@@ -145,6 +145,10 @@ export class PrometheusMetricsStore implements MetricsStore {
       bytes.push({ name, value: list.reduce((n, v) => n + Buffer.byteLength(v), 0) });
     }
     const top = <T extends { value: number }>(list: T[]): T[] => list.sort((a, b) => b.value - a.value).slice(0, limit);
+    const byValues = top(values);
+    const carriers = [];
+    for (const { name } of byValues)
+      carriers.push({ name, value: await this.#scalar(tenant, `count(${this.#all(tenant, name)})`) });
     return {
       headSeries: await this.#countSeries(tenant),
       headChunks: 0,
@@ -152,7 +156,8 @@ export class PrometheusMetricsStore implements MetricsStore {
       minTimeMs: 0,
       maxTimeMs: now,
       seriesCountByMetricName: top(byName.map((r) => ({ name: r.metric['__name__'] ?? '', value: r.value }))),
-      labelValueCountByLabelName: top(values),
+      labelValueCountByLabelName: byValues,
+      seriesCountByLabelName: carriers,
       memoryInBytesByLabelName: top(bytes),
       seriesCountByLabelValuePair: top(
         byName.map((r) => ({ name: `__name__=${r.metric['__name__'] ?? ''}`, value: r.value })),
@@ -216,8 +221,11 @@ export class PrometheusMetricsStore implements MetricsStore {
     return new TenantScope(this.#o.tenancy, tenant);
   }
 
-  #all(tenant: TenantId): string {
-    return selectorText(this.#scope(tenant).matchers);
+  /** All series of the tenant, or those that carry a label. */
+  #all(tenant: TenantId, carrying?: string): string {
+    const { matchers } = this.#scope(tenant);
+    if (carrying === undefined) return selectorText(matchers);
+    return selectorText([...matchers, { name: carrying, op: '!=', value: '' }]);
   }
 
   #anyHeaders(): Readonly<Record<string, string>> {
