@@ -27,6 +27,7 @@ import type { EdgeSource } from '../services/edge-metrics.ts';
 import type { ServiceRegistry } from '../services/service-registry.ts';
 import type { CollectionSpec, DocumentStore } from '../store/documents.ts';
 import type { TenantDirectory } from '../tenancy/tenant-directory.ts';
+import type { TenantUsage } from '../tenancy/tenant-usage.ts';
 import type { Cleanups } from './cleanups.ts';
 import { evidenceOf } from './incident-evidence.ts';
 import type { Options } from './options.ts';
@@ -57,6 +58,7 @@ export interface IncidentsInput {
   readonly events: EventStore;
   readonly services: ServiceRegistry;
   readonly edges: EdgeDiscovery;
+  readonly usage: TenantUsage;
   readonly auditLog: AuditLog;
   readonly live: EventLog;
   readonly externalUrl: string;
@@ -124,6 +126,7 @@ export class Incidents {
       services: async (tenant) => await input.services.list(tenant),
       edges: (tenant) => this.edges(tenant),
       picture: async (tenant) => this.picture(tenant),
+      usage: () => input.usage.current(),
       changes: async (tenant, fromMs, toMs) => {
         const { events } = await input.events.list(tenant, { fromMs, toMs, limit: CHANGES_MAX });
         return events

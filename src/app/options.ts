@@ -114,6 +114,24 @@ export const optionsSchema = z.strictObject({
       deny_labels: z.array(z.string()).default([]),
     })
     .prefault({}),
+  /** What shows how much each tenant uses: names the noisy neighbour of an incident. */
+  tenant_usage: z
+    .strictObject({
+      /** Over the platform tenant's telemetry: one result a tenant. */
+      platform_query: z
+        .string()
+        .min(1)
+        .max(5_000)
+        .default('sum by (tenant_id) (rate(http_requests_total{tenant_id!=""}[5m]))'),
+      /** The label of those results that names the tenant. */
+      label: z
+        .string()
+        .regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'want a label name')
+        .default('tenant_id'),
+      /** Over each tenant's own store, where the platform's telemetry says nothing. */
+      tenant_query: z.string().min(1).max(5_000).default('sum(rate(http_requests_total[5m]))'),
+    })
+    .prefault({}),
   prometheus_url: httpUrl.optional(),
   /** How tenants are kept apart in that program: all of it is the default tenant's, by a label, or by X-Scope-OrgID. */
   prometheus_tenancy: z.enum(['single', 'label', 'header']).default('single'),

@@ -95,8 +95,19 @@ export class Queries {
     range: { readonly startMs: number; readonly endMs: number; readonly stepMs: number },
     signal?: AbortSignal,
   ): Promise<readonly SeriesColumns[]> {
+    return this.matrixOf(tenant, this.reader(tenant), expr, range, signal);
+  }
+
+  /** The same on a reader that was made elsewhere. */
+  async matrixOf(
+    tenant: TenantId,
+    reader: MetricsReader,
+    expr: string,
+    range: { readonly startMs: number; readonly endMs: number; readonly stepMs: number },
+    signal?: AbortSignal,
+  ): Promise<readonly SeriesColumns[]> {
     const { value } = await this.gate.run(tenant, signal, () =>
-      this.engine.range(this.reader(tenant), expr, range, {
+      this.engine.range(reader, expr, range, {
         limits: this.limits(tenant),
         text: expr,
         ...(signal ? { signal } : {}),

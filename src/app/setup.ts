@@ -46,6 +46,7 @@ import { metricsQuota } from '../tenancy/limits.ts';
 import { VIEW_HEADER, viewedContext } from '../tenancy/platform-reader.ts';
 import { keepCopiesFresh } from '../tenancy/shared-copies.ts';
 import { TenantDirectory } from '../tenancy/tenant-directory.ts';
+import { TenantUsage } from '../tenancy/tenant-usage.ts';
 import { BootstrapInbox } from './bootstrap-inbox.ts';
 import { CataloguePacks, templatesFolder } from './catalogue-packs.ts';
 import type { Cleanups } from './cleanups.ts';
@@ -437,6 +438,26 @@ export async function setup(input: SetupInput): Promise<Running> {
     cleanups.add('outgoing heartbeat', () => beat.stop());
   }
 
+  const usage = new TenantUsage({
+    reader: (tenant) => queries.reader(tenant),
+    audit,
+    tenants: () =>
+      directory
+        .list()
+        .filter((t) => t.state === 'active')
+        .map((t) => t.id),
+    queries: () => ({
+      platform: resolved.options.tenant_usage.platform_query,
+      tenant: resolved.options.tenant_usage.tenant_query,
+      label: resolved.options.tenant_usage.label,
+    }),
+    evaluate: async (tenant, reader, expr, range) =>
+      (await queries.matrixOf(tenant, reader, expr, range)).map((s) => ({
+        label: (name) => s.labels.get(name),
+        points: Array.from({ length: s.length }, (_, i) => [s.timestamps[i]!, s.values[i]!] as const),
+      })),
+    clock,
+  });
   const incidents = await Incidents.open({
     options: () => resolved.options,
     correlate: !resolved.configuredSections.has('intelligent_alerts') || options.intelligent_alerts.correlation,
@@ -447,6 +468,7 @@ export async function setup(input: SetupInput): Promise<Running> {
     events,
     services,
     edges,
+    usage,
     auditLog,
     live,
     externalUrl,

@@ -34,6 +34,7 @@ export interface TenantPicture {
   readonly tier: string;
   /** All tenants that share the service. Never shown to a tenant. */
   readonly population: readonly TenantFacts[];
+  /** How much each uses, when it was looked at. Never shown to a tenant. */
   readonly usage?: readonly UsageShare[];
 }
 
@@ -73,6 +74,8 @@ export interface IncidentPorts {
   readonly services?: (tenant: TenantId) => Promise<readonly ServiceNode[]>;
   readonly edges?: (tenant: TenantId) => Promise<readonly ServiceEdge[]>;
   readonly picture?: (tenant: TenantId) => Promise<TenantPicture>;
+  /** How much of the shared service each tenant uses now and usually. */
+  readonly usage?: () => Promise<readonly UsageShare[]>;
   readonly changes?: (tenant: TenantId, fromMs: number, toMs: number) => Promise<readonly RelatedChange[]>;
   readonly evidence?: (tenant: TenantId, incident: Incident) => Promise<readonly MetricEvidence[]>;
   /** Offers the incident to the playbooks; answers quickly and runs on. `key` repeats after a crash: start only once. */

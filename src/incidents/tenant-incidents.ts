@@ -359,18 +359,22 @@ export class TenantIncidents {
     return hushed === next.hushed ? next : { ...next, hushed };
   }
 
+  #judged(incident: Incident): Incident {
+    return judged(incident, {
+      tenant: this.tenant,
+      platform: this.tenant === PLATFORM_TENANT,
+      picture: this.#facts.picture,
+      alsoHit: this.#o.alsoHit(this.tenant, incident),
+    });
+  }
+
   /** Verdict and criticality once per change; a rise begins the escalation anew. Those told hear of an end. */
   #settle(draft: Draft): void {
     const nowMs = this.#o.ports.clock.now();
     for (const [id, before] of draft.judge) {
       const incident = draft.changed.get(id);
       if (!incident) continue;
-      const next = judged(incident, {
-        tenant: this.tenant,
-        platform: this.tenant === PLATFORM_TENANT,
-        picture: this.#facts.picture,
-        alsoHit: this.#o.alsoHit(this.tenant, incident),
-      });
+      const next = this.#judged(incident);
       const words = next.criticalityWords.join(', ');
       if (!before) this.#keep(this.#move(next, 'criticality_raised', nowMs, 'vigie', words), draft);
       else if (isHigher(next.criticality, before.criticality)) {
@@ -694,10 +698,13 @@ export class TenantIncidents {
       const changes = (found ?? []).slice(0, RELATED_CHANGES_MAX);
       const metrics = (await ports.evidence?.(this.tenant, incident)) ?? [];
       const causes = rankCauses({ alerts: incident.alerts, graph: this.#facts.graph, metrics, changes });
-      if (JSON.stringify([incident.causes, incident.changes]) === JSON.stringify([causes, changes])) return;
+      await this.#facts.refreshUsage();
+      const { verdict } = this.#judged(incident);
+      const before = [incident.causes, incident.changes, incident.verdict];
+      if (JSON.stringify(before) === JSON.stringify([causes, changes, verdict])) return;
       await this.#change(async (draft) => {
         const now = this.#store.held(id);
-        if (now) this.#keep({ ...now, causes, changes }, draft);
+        if (now) this.#keep({ ...now, causes, changes, verdict: this.#judged(now).verdict }, draft);
       });
       this.#enrichWaiting.delete(id);
     } catch (error) {
