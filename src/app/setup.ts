@@ -36,8 +36,6 @@ import { RuleService } from '../rules/rule-service.ts';
 import { createRuleTemplates } from '../rules/templates.ts';
 import { compileRelabel } from '../scrape/relabel.ts';
 import { AuditLog } from '../security/audit/audit-log.ts';
-import { EdgeDiscovery } from '../services/edge-discovery.ts';
-import { ServiceRegistry } from '../services/service-registry.ts';
 import { Accounts } from '../tenancy/accounts.ts';
 import { ApiKeys } from '../tenancy/api-keys.ts';
 import { Authenticator, isLoopback } from '../tenancy/authenticator.ts';
@@ -46,7 +44,6 @@ import { metricsQuota } from '../tenancy/limits.ts';
 import { VIEW_HEADER, viewedContext } from '../tenancy/platform-reader.ts';
 import { keepCopiesFresh } from '../tenancy/shared-copies.ts';
 import { TenantDirectory } from '../tenancy/tenant-directory.ts';
-import { TenantUsage } from '../tenancy/tenant-usage.ts';
 import { BootstrapInbox } from './bootstrap-inbox.ts';
 import { CataloguePacks, templatesFolder } from './catalogue-packs.ts';
 import type { Cleanups } from './cleanups.ts';
@@ -65,6 +62,7 @@ import { routeTable } from './routes.ts';
 import { alertmanagersOf, Routing } from './routing.ts';
 import { ruleState } from './rule-state.ts';
 import { openCache, openDocuments, openMetrics } from './stores.ts';
+import { openSurroundings } from './surroundings.ts';
 import { Telemetry } from './telemetry.ts';
 import { TenantConfigs } from './tenant-config.ts';
 import { TenantRemoval } from './tenant-removal.ts';
@@ -403,25 +401,16 @@ export async function setup(input: SetupInput): Promise<Running> {
   const heartbeats = new HeartbeatMonitors({ documents, writeSamples, clock, logger });
   await heartbeats.start();
   cleanups.add('heartbeats', () => heartbeats.stop());
-  const services = new ServiceRegistry({
+  const { services, edges, usage } = openSurroundings({
     documents,
-    measured: (tenant) => measuredServices(queries, tenant, clock),
-    clock,
-  });
-  const edges = new EdgeDiscovery({
-    documents,
-    tenants: () =>
-      directory
-        .list()
-        .filter((t) => t.state === 'active')
-        .map((t) => t.id),
-    query: async (tenant, expr) =>
-      (await queries.vector(tenant, expr, clock.now())).map((s) => ({ label: (n) => s.labels.get(n), value: s.value })),
+    directory,
+    queries,
+    audit,
+    options: () => resolved.options,
     clock,
     logger,
+    cleanups,
   });
-  edges.start();
-  cleanups.add('service edges', () => edges.stop());
   if (options.heartbeat) {
     const beat = new OutgoingHeartbeat({
       url: options.heartbeat.url,
@@ -438,26 +427,6 @@ export async function setup(input: SetupInput): Promise<Running> {
     cleanups.add('outgoing heartbeat', () => beat.stop());
   }
 
-  const usage = new TenantUsage({
-    reader: (tenant) => queries.reader(tenant),
-    audit,
-    tenants: () =>
-      directory
-        .list()
-        .filter((t) => t.state === 'active')
-        .map((t) => t.id),
-    queries: () => ({
-      platform: resolved.options.tenant_usage.platform_query,
-      tenant: resolved.options.tenant_usage.tenant_query,
-      label: resolved.options.tenant_usage.label,
-    }),
-    evaluate: async (tenant, reader, expr, range) =>
-      (await queries.matrixOf(tenant, reader, expr, range)).map((s) => ({
-        label: (name) => s.labels.get(name),
-        points: Array.from({ length: s.length }, (_, i) => [s.timestamps[i]!, s.values[i]!] as const),
-      })),
-    clock,
-  });
   const incidents = await Incidents.open({
     options: () => resolved.options,
     correlate: !resolved.configuredSections.has('intelligent_alerts') || options.intelligent_alerts.correlation,
@@ -765,18 +734,6 @@ function latestEvaluation(rules: RuleService, directory: TenantDirectory): numbe
 }
 
 /** Services that have data now: those that targets name, by whether one of them is down, and those that label requests. */
-async function measuredServices(queries: Queries, tenant: TenantId, clock: Clock) {
-  const out = new Map<string, { down: boolean }>();
-  const nowMs = clock.now();
-  for (const s of await queries.vector(tenant, 'min by (service) (up{service!=""})', nowMs))
-    out.set(s.labels.get('service'), { down: s.value === 0 });
-  for (const name of await queries
-    .reader(tenant)
-    .labelValues('service', [], { startMs: nowMs - 5 * 60_000, endMs: nowMs }, 1_000))
-    if (name !== '' && !out.has(name)) out.set(name, { down: false });
-  return out;
-}
-
 function connectedProbes(options: ResolvedOptions['options'], forwarder: AlertForwarder) {
   const shown = (text: string): string => {
     const url = new URL(text);
