@@ -299,6 +299,16 @@ function withResolvedPaths(options: Options, file: string | undefined): Options 
     alertmanager_config: resolve(options.alertmanager_config),
     web_config_file: resolve(options.web_config_file),
     rules: options.rules.map((r) => path.resolve(base, r)),
-    catalogue: { ...options.catalogue, folders: options.catalogue.folders.map((f) => path.resolve(base, f)) },
+    catalogue: {
+      ...options.catalogue,
+      folders: options.catalogue.folders.map((f) => path.resolve(base, f)),
+      apply: {
+        ...options.catalogue.apply,
+        output: resolve(options.catalogue.apply.output),
+        kubeconfig: resolve(options.catalogue.apply.kubeconfig),
+        elasticsearch_api_key_file: resolve(options.catalogue.apply.elasticsearch_api_key_file),
+        grafana_token_file: resolve(options.catalogue.apply.grafana_token_file),
+      },
+    },
   };
 }

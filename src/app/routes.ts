@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fingerprintOf } from '../alerting/fingerprint.ts';
 import type { AlertForwarder } from '../alerting/forwarder.ts';
+import type { ApplyService } from '../catalogue/apply/apply-service.ts';
 import type { CatalogueService } from '../catalogue/catalogue-service.ts';
 import type { DashboardStore } from '../dashboards/dashboard-store.ts';
 import type { EventStore } from '../events/event-store.ts';
@@ -28,6 +29,7 @@ import { administrationRoutes } from '../http/vigie/administration.ts';
 import { alertingRoutes } from '../http/vigie/alerting.ts';
 import { type CallbackProgram, callbackSecretRoutes } from '../http/vigie/callback-secrets.ts';
 import { catalogueRoutes } from '../http/vigie/catalogue.ts';
+import { catalogueJobRoutes } from '../http/vigie/catalogue-jobs.ts';
 import { dashboardRoutes } from '../http/vigie/dashboards.ts';
 import { demoRoutes } from '../http/vigie/demo.ts';
 import { eventRoutes } from '../http/vigie/events.ts';
@@ -137,6 +139,8 @@ export interface RouteParts {
   readonly removal: TenantRemoval;
   readonly packs: CataloguePacks;
   readonly catalogue: CatalogueService;
+  readonly applyJobs: ApplyService;
+  readonly tenantsMayApply: () => boolean;
   readonly forwarder: AlertForwarder;
   readonly folder: DataFolder;
   readonly prometheusConfig: () => PrometheusConfig | undefined;
@@ -412,6 +416,7 @@ export function routeTable(p: RouteParts): {
       audit: p.audit,
     }),
     ...catalogueRoutes({ catalogue: p.catalogue, audit: p.audit }),
+    ...catalogueJobRoutes({ jobs: p.applyJobs, byTenants: p.tenantsMayApply, audit: p.audit }),
     ...tenantConfigRoutes(configPorts),
     ...mimirConfigRoutes(configPorts),
     ...dashboardRoutes({ dashboards: p.dashboards, audit: p.audit }),

@@ -45,6 +45,7 @@ import { VIEW_HEADER, viewedContext } from '../tenancy/platform-reader.ts';
 import { keepCopiesFresh } from '../tenancy/shared-copies.ts';
 import { TenantDirectory } from '../tenancy/tenant-directory.ts';
 import { BootstrapInbox } from './bootstrap-inbox.ts';
+import { createApplyJobs } from './catalogue-jobs.ts';
 import { CataloguePacks, templatesFolder } from './catalogue-packs.ts';
 import type { Cleanups } from './cleanups.ts';
 import { openDataFolder } from './data-folder.ts';
@@ -339,6 +340,15 @@ export async function setup(input: SetupInput): Promise<Running> {
         );
     },
   });
+  const applyJobs = createApplyJobs({
+    options: () => resolved.options,
+    dataFolder: folder.path,
+    operators: hostTenant,
+    catalogue,
+    documents,
+    clock,
+  });
+  cleanups.add('catalogue jobs', () => applyJobs[Symbol.asyncDispose]());
   const configs: TenantConfigs = new TenantConfigs({
     documents,
     clock,
@@ -619,6 +629,8 @@ export async function setup(input: SetupInput): Promise<Running> {
     removal,
     packs,
     catalogue,
+    applyJobs,
+    tenantsMayApply: () => resolved.options.catalogue.apply.by_tenants,
     forwarder,
     folder,
     prometheusConfig: () => prometheusConfig,

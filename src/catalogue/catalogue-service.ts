@@ -184,6 +184,11 @@ export class CatalogueService {
     });
   }
 
+  /** A tenant's own changes, by pack: what `apply` puts on top of the configuration. */
+  async ownChanges(tenant: TenantId): Promise<Readonly<Record<string, PackOverride>>> {
+    return Object.fromEntries([...(await this.#ofTenant(tenant))].map(([pack, own]) => [pack, own.override]));
+  }
+
   /** Forget copies in memory: another process may have changed the documents. */
   refresh(tenant: TenantId): void {
     this.#own.delete(tenant);

@@ -15,6 +15,9 @@ export type Level = (typeof LEVELS)[number];
 export const CHANNELS = ['slack', 'email', 'pagerduty', 'discord', 'webhook'] as const;
 export type Channel = (typeof CHANNELS)[number];
 export const LANGUAGES = ['en', 'fr', 'de'] as const;
+/** Systems that rendered files go to, in the order in which they are brought in line. */
+export const SYSTEMS = ['kubernetes', 'elasticsearch', 'grafana', 'prometheus', 'alertmanager'] as const;
+export type SystemName = (typeof SYSTEMS)[number];
 /** Tenants of one `catalogue:` section. */
 export const TENANTS_MAX = 100_000;
 
@@ -160,6 +163,22 @@ export const catalogueConfigSchema = z.strictObject({
       prometheus_url: httpUrl.default('http://prometheus-operated.monitoring.svc:9090'),
       /** What adds the namespace matcher to tenants' routes; `none` makes `check` refuse rules without one. */
       matcher_strategy: z.enum(['OnNamespace', 'None']).default('OnNamespace'),
+    })
+    .prefault({}),
+  /** Where the running Vigie renders to and what it may bring in line; `vigie apply` has flags for the same. */
+  apply: z
+    .strictObject({
+      /** Folder of the rendered trees; absent: `catalogue/` of the data folder. */
+      output: z.string().min(1).optional(),
+      /** Admins of a tenant may apply its own part; otherwise platform roles only. */
+      by_tenants: z.boolean().default(false),
+      /** Absent: all that have an address. */
+      targets: z.array(z.enum(SYSTEMS)).optional(),
+      kubeconfig: z.string().min(1).optional(),
+      kube_context: z.string().min(1).optional(),
+      elasticsearch_url: httpUrl.optional(),
+      elasticsearch_api_key_file: secretFile.optional(),
+      grafana_token_file: secretFile.optional(),
     })
     .prefault({}),
   elasticsearch: z

@@ -3,17 +3,13 @@
  * before it writes, prunes only what it made, keeps a ledger, and goes on where a failed run stopped.
  */
 import { readFileSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { elasticsearchSystem, grafanaSystem, reloadSystem } from '../catalogue/apply/http-systems.ts';
-import { type ClusterAccess, clusterAccess } from '../catalogue/apply/kubeconfig.ts';
-import { kubernetesSystem } from '../catalogue/apply/kubernetes.ts';
+import { connectedSystems, type SystemAddresses } from '../catalogue/apply/connections.ts';
 import { ApplyLedger } from '../catalogue/apply/ledger.ts';
-import { applyTo, type Item, type Send, type System } from '../catalogue/apply/system.ts';
+import { applyTo, type Item } from '../catalogue/apply/system.ts';
 import { readRecords } from '../catalogue/write-tree.ts';
-import { messageOf, VigieError } from '../lib/errors.ts';
+import { VigieError } from '../lib/errors.ts';
 import type { CommandContext } from './context.ts';
 import { progress } from './render.ts';
 
@@ -30,9 +26,6 @@ export interface ApplyFlags {
   grafanaUrl?: string;
   elasticsearchUrl?: string;
 }
-
-const ANSWER_MS_MAX = 30_000;
-const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 
 export function withApplyFlags(command: Command): Command {
   return command
@@ -59,7 +52,7 @@ export function addApply(program: Command, context: CommandContext): void {
 }
 
 export async function runApply(flags: ApplyFlags, context: CommandContext): Promise<void> {
-  const systems = systemsOf(flags, context.env);
+  const systems = connectedSystems(addressesOf(flags, context.env), flags.target);
   if (systems.length === 0)
     throw new VigieError(
       'bad_config',
@@ -67,16 +60,15 @@ export async function runApply(flags: ApplyFlags, context: CommandContext): Prom
     );
   for (const { system, address } of systems) {
     const items: Item[] = [];
-    for (const { record } of readRecords(flags.folder))
+    for (const { slug, record } of readRecords(flags.folder))
       for (const file of record.files)
         if (system.targets.includes(file.target))
-          items.push(
-            ...system.items({
-              path: file.path,
-              text: readFileSync(path.join(flags.folder, file.path), 'utf8'),
-              ...(file.request ? { request: file.request } : {}),
-            }),
-          );
+          for (const item of system.items({
+            path: file.path,
+            text: readFileSync(path.join(flags.folder, file.path), 'utf8'),
+            ...(file.request ? { request: file.request } : {}),
+          }))
+            items.push({ ...item, scope: slug });
     const bar = progress(context, system.name, items.length);
     const report = await applyTo(system, items, new ApplyLedger(flags.folder, `${system.name}-${address}`), {
       dryRun: !flags.yes,
@@ -97,78 +89,16 @@ export async function runApply(flags: ApplyFlags, context: CommandContext): Prom
   }
 }
 
-function systemsOf(flags: ApplyFlags, env: NodeJS.ProcessEnv): { system: System; address: string }[] {
-  const wanted = (name: string): boolean => flags.target === undefined || flags.target.includes(name);
-  const out: { system: System; address: string }[] = [];
-  const kubeconfig = flags.kubeconfig ?? env['KUBECONFIG'];
-  if (kubeconfig && wanted('kubernetes')) {
-    const access = clusterAccess(kubeconfig, flags.context);
-    out.push({
-      system: kubernetesSystem(sender(access.server, access, access.token ? `Bearer ${access.token}` : undefined)),
-      address: access.server,
-    });
-  }
-  const plain = (name: string, url: string | undefined, make: (send: Send) => System, authorization?: string): void => {
-    if (url && wanted(name))
-      out.push({ system: make(sender(url.replace(/\/+$/, ''), {}, authorization)), address: url });
+/** Flags first, then the environment. */
+function addressesOf(flags: ApplyFlags, env: NodeJS.ProcessEnv): SystemAddresses {
+  return {
+    kubeconfig: flags.kubeconfig ?? env['KUBECONFIG'],
+    kubeContext: flags.context,
+    elasticsearchUrl: flags.elasticsearchUrl ?? env['ELASTICSEARCH_URL'],
+    elasticsearchApiKey: env['ELASTICSEARCH_API_KEY'],
+    grafanaUrl: flags.grafanaUrl ?? env['GRAFANA_URL'],
+    grafanaToken: env['GRAFANA_TOKEN'],
+    prometheusUrl: flags.prometheusUrl ?? env['PROMETHEUS_URL'],
+    alertmanagerUrl: flags.alertmanagerUrl ?? env['ALERTMANAGER_URL'],
   };
-  plain(
-    'elasticsearch',
-    flags.elasticsearchUrl ?? env['ELASTICSEARCH_URL'],
-    elasticsearchSystem,
-    env['ELASTICSEARCH_API_KEY'] ? `ApiKey ${env['ELASTICSEARCH_API_KEY']}` : undefined,
-  );
-  plain(
-    'grafana',
-    flags.grafanaUrl ?? env['GRAFANA_URL'],
-    grafanaSystem,
-    env['GRAFANA_TOKEN'] ? `Bearer ${env['GRAFANA_TOKEN']}` : undefined,
-  );
-  plain('prometheus', flags.prometheusUrl ?? env['PROMETHEUS_URL'], (send) => reloadSystem('prometheus', send));
-  plain('alertmanager', flags.alertmanagerUrl ?? env['ALERTMANAGER_URL'], (send) => reloadSystem('alertmanager', send));
-  return out;
-}
-
-/** A plain HTTP(S) client: the cluster's own authority and client certificate, which `fetch` cannot be given. */
-function sender(base: string, tls: Partial<ClusterAccess>, authorization: string | undefined): Send {
-  return ({ method, path: at, body, contentType }) =>
-    new Promise((resolve, reject) => {
-      const url = new URL(base + at);
-      const fail = (error: unknown): void =>
-        reject(new VigieError('unavailable', `${url.host} does not answer (${messageOf(error)})`, { cause: error }));
-      const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(
-        url,
-        {
-          method,
-          timeout: ANSWER_MS_MAX,
-          headers: {
-            accept: 'application/json',
-            ...(authorization ? { authorization } : {}),
-            ...(body === undefined
-              ? {}
-              : { 'content-type': contentType ?? 'application/json', 'content-length': Buffer.byteLength(body) }),
-          },
-          ...(url.protocol === 'https:'
-            ? { ca: tls.ca, cert: tls.cert, key: tls.key, rejectUnauthorized: tls.insecure !== true }
-            : {}),
-        },
-        (response) => {
-          const chunks: Buffer[] = [];
-          let bytes = 0;
-          response.on('data', (chunk: Buffer) => {
-            bytes += chunk.length;
-            if (bytes > ANSWER_BYTES_MAX) request.destroy(new Error(`the answer exceeds ${ANSWER_BYTES_MAX} bytes`));
-            else chunks.push(chunk);
-          });
-          response.on('error', fail);
-          response.on('end', () =>
-            resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
-          );
-        },
-      );
-      request.on('timeout', () => request.destroy(new Error(`no answer within ${ANSWER_MS_MAX / 1_000} s`)));
-      request.on('error', fail);
-      if (body !== undefined) request.write(body);
-      request.end();
-    });
 }

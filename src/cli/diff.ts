@@ -1,10 +1,8 @@
 /** `vigie diff`: what rendering now would change, against the last render on disk or, with --live, the systems. */
-import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { renderTree } from '../catalogue/render/tree.ts';
-import { textDiff } from '../catalogue/text-diff.ts';
-import { RECORD_FOLDER, readRecord } from '../catalogue/write-tree.ts';
+import { treeDiff } from '../catalogue/tree-diff.ts';
 import { type ApplyFlags, runApply, withApplyFlags } from './apply.ts';
 import type { CommandContext } from './context.ts';
 import { configFileOf, type RenderFlags, renderJobs, withRenderFlags } from './render.ts';
@@ -24,24 +22,15 @@ export function addDiff(program: Command, context: CommandContext): void {
       if (flags.live) return runApply({ ...flags, folder: flags.output, yes: false }, context);
       let changed = 0;
       for (const job of renderJobs(flags, context, configFileOf(flags, context))) {
-        for (const { scope, artefacts } of renderTree(job.context, job.tenants)) {
-          const record = readRecord(path.join(job.folder, RECORD_FOLDER, `${scope.slug}.json`));
-          const left = new Set(record?.files.map((f) => f.path));
-          for (const a of artefacts) {
-            left.delete(a.path);
-            const text = typeof a.content === 'string' ? a.content : [...a.content].join('');
-            const file = path.join(job.folder, a.path);
-            const before = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
-            if (before === text) continue;
-            changed++;
-            if (before === undefined) context.stdout.write(`new      ${file}\n`);
-            else if (flags.brief) context.stdout.write(`changed  ${file}\n`);
-            else context.stdout.write(textDiff(before, text, file) ?? '');
-          }
-          for (const gone of left) {
-            changed++;
-            context.stdout.write(`removed  ${path.join(job.folder, gone)}\n`);
-          }
+        const changes = treeDiff(renderTree(job.context, job.tenants), {
+          folder: job.folder,
+          texts: flags.brief !== true,
+          nameOf: (name) => path.join(job.folder, name),
+        });
+        for (const change of changes) {
+          changed++;
+          if (change.diff) context.stdout.write(change.diff);
+          else context.stdout.write(`${change.kind.padEnd(9)}${path.join(job.folder, change.path)}\n`);
         }
         for (const p of job.context.problems) context.stderr.write(`vigie: ${p.where}: ${p.message}\n`);
       }

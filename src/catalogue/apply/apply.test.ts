@@ -1,12 +1,12 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../../test/support/peers.ts';
-import { elasticsearchSystem, grafanaSystem } from './http-systems.ts';
+import { elasticsearchSystem, grafanaSystem, reloadSystem } from './http-systems.ts';
 import { clusterAccess } from './kubeconfig.ts';
 import { kubernetesSystem } from './kubernetes.ts';
 import { ApplyLedger } from './ledger.ts';
-import { type ApplyOptions, applyTo, type Send } from './system.ts';
+import { type ApplyOptions, applyTo, type Send, type System } from './system.ts';
 
 const options = (over: Partial<ApplyOptions> = {}): ApplyOptions & { steps: string[] } => {
   const steps: string[] = [];
@@ -216,6 +216,78 @@ describe('apply to Grafana and Elasticsearch', () => {
     );
     await applyTo(system, list, new ApplyLedger(folder.path, 'e'), options());
     expect(asked).toEqual(['/_ilm/policy/l', '/_component_template/c', '/_index_template/t', '/_scripts/q']);
+  });
+});
+
+describe('apply to a program that reloads', () => {
+  it('asks again for the reload that failed last time, though every file is in the ledger', async () => {
+    using folder = temporaryFolder();
+    let up = false;
+    let reloads = 0;
+    const send: Send = async ({ path: at }) => {
+      if (at === '/-/reload' && !up) return { status: 503, body: 'not yet' };
+      if (at === '/-/reload') reloads++;
+      if (at === '/api/v1/rules')
+        return {
+          status: 200,
+          body: JSON.stringify({ data: { groups: [{ file: `${at}/x/prometheus/rules/a.yml` }] } }),
+        };
+      return { status: 200, body: 'prometheus_config_last_reload_successful 1\n' };
+    };
+    const system = reloadSystem('prometheus', send);
+    const list = system.items({ path: 'prometheus/rules/a.yml', text: 'groups: []\n' });
+    const run = () => applyTo(system, list, new ApplyLedger(folder.path, 'p'), options());
+    await expect(run()).rejects.toThrow(/503/);
+    up = true;
+    await run();
+    expect(reloads).toBe(1);
+    await run();
+    expect(reloads, 'nothing new: no reload').toBe(1);
+    // a good reload of a program that looks elsewhere is not taken for success
+    const more = [...list, ...system.items({ path: 'prometheus/rules/b.yml', text: 'groups: []\n' })];
+    const o = options();
+    await applyTo(system, more, new ApplyLedger(folder.path, 'p'), o);
+    expect(o.steps.at(-1)).toMatch(/does not read 1 of 2 rule files, such as prometheus\/rules\/b\.yml/);
+  });
+});
+
+describe('the ledger', () => {
+  it('writes one line an item, reads a torn last line as never written, and keeps scopes apart', () => {
+    using folder = temporaryFolder();
+    const ledger = new ApplyLedger(folder.path, 'x');
+    for (let i = 0; i < 1_000; i++) ledger.put(`i${i}`, 'sha', i % 2 === 0 ? 'a' : 'b');
+    ledger.drop('i0');
+    const file = path.join(folder.path, '.vigie/applied', readdirSync(path.join(folder.path, '.vigie/applied'))[0]!);
+    expect(readFileSync(file, 'utf8').length, 'linear, not quadratic').toBeLessThan(60_000);
+    writeFileSync(file, readFileSync(file, 'utf8').slice(0, -9));
+    const again = new ApplyLedger(folder.path, 'x');
+    expect(again.has('i0', 'sha'), 'the torn line said that it is gone').toBe(true);
+    expect(again.ids('b')).toHaveLength(500);
+    again.put('new', 'sha', 'b');
+    expect(new ApplyLedger(folder.path, 'x').ids('b')).toHaveLength(501);
+    expect(new ApplyLedger(folder.path, 'y').ids()).toEqual([]);
+    writeFileSync(file, 'not json\n{}\n');
+    expect(() => new ApplyLedger(folder.path, 'x')).toThrow(/not a record of what was applied/);
+  });
+  it('lets a run of one scope prune that scope alone', async () => {
+    using folder = temporaryFolder();
+    const removed: string[] = [];
+    const system: System = {
+      name: 's',
+      targets: ['file'],
+      items: () => [],
+      compare: async () => 'create',
+      put: async () => undefined,
+      remove: async (id) => removed.push(id) > 0,
+    };
+    const item = (id: string, scope: string) => ({ id, body: id, data: undefined, scope });
+    const run = (items: ReturnType<typeof item>[], scopes?: string[]) =>
+      applyTo(system, items, new ApplyLedger(folder.path, 's'), options(scopes ? { scopes } : {}));
+    await run([item('a1', 'a'), item('a2', 'a'), item('b1', 'b')]);
+    await run([item('a1', 'a')], ['a']);
+    expect(removed).toEqual(['a2']);
+    await run([item('a1', 'a')]);
+    expect(removed).toEqual(['a2', 'b1']);
   });
 });
 

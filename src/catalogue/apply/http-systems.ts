@@ -10,11 +10,15 @@ import type { Item, Send, System } from './system.ts';
  */
 export function reloadSystem(name: 'prometheus' | 'alertmanager', send: Send): System {
   const metric = `${name}_config_last_reload_successful`;
+  const ruleFiles = new Set<string>();
   return {
     name,
     targets: [name],
     ledgerDecides: true,
-    items: ({ path, text }): Item[] => [{ id: path, body: text, data: undefined }],
+    items: ({ path, text }): Item[] => {
+      if (path.startsWith('prometheus/rules/')) ruleFiles.add(path);
+      return [{ id: path, body: text, data: undefined }];
+    },
     // the file is in place already; that it is new to the program shows in the ledger
     compare: async () => 'update',
     put: async () => undefined,
@@ -32,9 +36,28 @@ export function reloadSystem(name: 'prometheus' | 'alertmanager', send: Send): S
       const good = new RegExp(`^${metric} (\\S+)$`, 'm').exec(metrics.body)?.[1];
       if (good !== undefined && Number(good) !== 1)
         throw new VigieError('upstream', `${name} did not accept the files: ${metric} is ${good}; its log says why`);
-      return `${name} reloaded and says that it was good`;
+      const verdict = `${name} reloaded and says that it was good`;
+      return ruleFiles.size === 0 ? verdict : `${verdict}${await unread(send, ruleFiles)}`;
     },
   };
+}
+
+/** A reload that went well says nothing about which files the program looks at. */
+async function unread(send: Send, ruleFiles: ReadonlySet<string>): Promise<string> {
+  const reply = await send({ method: 'GET', path: '/api/v1/rules' });
+  if (reply.status !== 200) return '';
+  let groups: readonly { readonly file?: string }[] = [];
+  try {
+    groups = (JSON.parse(reply.body) as { data?: { groups?: { file?: string }[] } }).data?.groups ?? [];
+  } catch {
+    // no Prometheus in front of us, or one that answers otherwise: then nothing is said about files
+    return '';
+  }
+  const below = (file: string): string => file.slice(file.lastIndexOf('prometheus/rules/'));
+  const read = new Set(groups.flatMap((g) => (g.file?.includes('prometheus/rules/') ? [below(g.file)] : [])));
+  const missing = [...ruleFiles].filter((f) => !read.has(f));
+  if (missing.length === 0) return `; it reads all ${ruleFiles.size} rule files`;
+  return `, but it does not read ${missing.length} of ${ruleFiles.size} rule files, such as ${missing[0]}: name the folder in its rule_files`;
 }
 
 /** Folders by the place of the file; uids are stable, so a dashboard is replaced, never doubled. */

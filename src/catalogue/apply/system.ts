@@ -21,6 +21,8 @@ export interface Item {
   readonly body: string;
   /** What the system needs besides the body; only the system looks inside. */
   readonly data: unknown;
+  /** Slug of the scope it was rendered for. */
+  readonly scope?: string;
 }
 
 export interface System {
@@ -54,6 +56,8 @@ export interface ApplyOptions {
   readonly prune: boolean;
   /** Ask the live system even where the ledger says that the item is in place. */
   readonly verify: boolean;
+  /** Prune within these scopes only; absent: all. */
+  readonly scopes?: readonly string[];
   readonly onStep: (step: ApplyStep, done: number, total: number) => void;
 }
 export interface ApplyReport {
@@ -73,28 +77,36 @@ export async function applyTo(
   const report: ApplyReport = { created: 0, updated: 0, same: 0, removed: 0 };
   const ordered = system.rank ? items.toSorted((a, b) => system.rank!(a) - system.rank!(b)) : items;
   const wanted = new Set(ordered.map((i) => i.id));
-  const gone = options.prune ? ledger.ids().filter((id) => !wanted.has(id)) : [];
+  const gone = options.prune ? ledger.ids(...(options.scopes ?? [])).filter((id) => !wanted.has(id)) : [];
   const total = ordered.length + gone.length;
   let done = 0;
   for (const item of ordered) {
     const sha = createHash('sha256').update(item.body).digest('hex');
     const action =
       (!options.verify || system.ledgerDecides) && ledger.has(item.id, sha) ? 'same' : await system.compare(item);
-    if (action !== 'same' && !options.dryRun) await system.put(item);
-    if (!options.dryRun && !ledger.has(item.id, sha)) ledger.put(item.id, sha);
+    if (!options.dryRun) {
+      if (action !== 'same') {
+        if (system.finish) ledger.finished = false;
+        await system.put(item);
+      }
+      if (!ledger.has(item.id, sha)) ledger.put(item.id, sha, item.scope);
+    }
     if (action === 'create') report.created++;
     else if (action === 'update') report.updated++;
     else report.same++;
     options.onStep({ action, id: item.id }, ++done, total);
   }
   for (const id of gone) {
+    if (!options.dryRun && system.finish) ledger.finished = false;
     const removed = options.dryRun || (await system.remove(id));
     if (!options.dryRun) ledger.drop(id);
     if (removed) report.removed++;
     options.onStep({ action: removed ? 'remove' : 'kept', id }, ++done, total);
   }
-  if (!options.dryRun && report.created + report.updated + report.removed > 0) {
-    const said = await system.finish?.();
+  // also after a run whose reload failed: its items are in the ledger, and the program has not read them
+  if (!options.dryRun && system.finish && !ledger.finished) {
+    const said = await system.finish();
+    ledger.finished = true;
     if (said) options.onStep({ action: 'done', id: said }, total, total);
   }
   return report;

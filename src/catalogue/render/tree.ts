@@ -4,7 +4,8 @@
  * stand-in and a tenant id needs no escape inside quotes; a test compares with the plain way, file by file.
  */
 import type { Artefact } from '../artefact.ts';
-import { platformScope, type Scope, tenantScope } from '../scope.ts';
+import type { PackOverride } from '../pack.ts';
+import { mergeOverrides, platformScope, type Scope, tenantScope } from '../scope.ts';
 import { alertmanagerFile, alertmanagerKubernetes, alertmanagerTemplates } from './alertmanager.ts';
 import { assets, elasticsearchTenant } from './assets.ts';
 import type { RenderContext } from './context.ts';
@@ -23,18 +24,37 @@ export interface RenderedScope {
   readonly artefacts: Iterable<Artefact>;
 }
 
+/** What was changed in a running Vigie, by tenant; `undefined` holds what counts for the operators' part. */
+export type OwnChanges = ReadonlyMap<string | undefined, Readonly<Record<string, PackOverride>>>;
+const NONE: OwnChanges = new Map();
+
 /** The operators' part first, then each tenant in order of id. Nothing of one tenant is held while another is made. */
-export function* renderTree(context: RenderContext, tenants?: readonly string[]): Generator<RenderedScope> {
+export function* renderTree(
+  context: RenderContext,
+  tenants?: readonly string[],
+  own: OwnChanges = NONE,
+): Generator<RenderedScope> {
   const ids = (tenants ?? Object.keys(context.config.tenants)).toSorted();
-  const platform = platformScope(context.config, context.environment);
+  const platform = withOwn(platformScope(context.config, context.environment), own);
   const scopes = function* (of: readonly string[]): Generator<Scope> {
-    for (const id of of) yield tenantScope(context.config, context.environment, id);
+    for (const id of of) yield withOwn(tenantScope(context.config, context.environment, id), own);
   };
   // one file routes for all, whichever tenants are asked for
   const all = (): Iterable<Scope> => scopes(Object.keys(context.config.tenants).toSorted());
   yield { scope: platform, artefacts: platformArtefacts(context, platform, all) };
   const shared = new Map<string, readonly Piece[]>();
   for (const scope of scopes(ids)) yield { scope, artefacts: sharedArtefacts(context, scope, shared) };
+}
+
+/** One tenant alone, whether the configuration names it or not. */
+export function renderTenant(context: RenderContext, tenant: string, own: OwnChanges = NONE): RenderedScope {
+  const scope = withOwn(tenantScope(context.config, context.environment, tenant), own);
+  return { scope, artefacts: tenantArtefacts(context, scope) };
+}
+
+function withOwn(scope: Scope, own: OwnChanges): Scope {
+  const changes = own.get(scope.tenant);
+  return changes ? { ...scope, overrides: mergeOverrides(scope.overrides, changes) } : scope;
 }
 
 function* platformArtefacts(
