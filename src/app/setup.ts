@@ -10,7 +10,6 @@ import path from 'node:path';
 import type { Server as TlsServer } from 'node:tls';
 import { AlertForwarder } from '../alerting/forwarder.ts';
 import { createHttpSend } from '../alerting/notify/http-send.ts';
-import { CatalogueService } from '../catalogue/catalogue-service.ts';
 import { DashboardStore } from '../dashboards/dashboard-store.ts';
 import { demoTopology } from '../demo/topology.ts';
 import { EventStore } from '../events/event-store.ts';
@@ -45,8 +44,8 @@ import { VIEW_HEADER, viewedContext } from '../tenancy/platform-reader.ts';
 import { keepCopiesFresh } from '../tenancy/shared-copies.ts';
 import { TenantDirectory } from '../tenancy/tenant-directory.ts';
 import { BootstrapInbox } from './bootstrap-inbox.ts';
-import { createApplyJobs } from './catalogue-jobs.ts';
-import { CataloguePacks, templatesFolder } from './catalogue-packs.ts';
+import { createCatalogue } from './catalogue.ts';
+import { CataloguePacks } from './catalogue-packs.ts';
 import type { Cleanups } from './cleanups.ts';
 import { openDataFolder } from './data-folder.ts';
 import { DemoRunner } from './demo-runner.ts';
@@ -326,27 +325,15 @@ export async function setup(input: SetupInput): Promise<Running> {
     logger,
     cleanups,
   });
-  const catalogue = new CatalogueService({
-    folders: () => [templatesFolder(), ...resolved.options.catalogue.folders],
-    config: () => resolved.options.catalogue,
-    environment: () => options.environment,
-    documents,
-    checkTemplate: (text) => ruleTemplates(options.tenant).check(text),
-    onChange: (tenant) => {
-      configs
-        .load(tenant)
-        .catch((error: unknown) =>
-          logger.error('a tuned catalogue was not loaded', { tenant, error: messageOf(error) }),
-        );
-    },
-  });
-  const applyJobs = createApplyJobs({
+  const { catalogue, applyJobs } = createCatalogue({
     options: () => resolved.options,
     dataFolder: folder.path,
     operators: hostTenant,
-    catalogue,
     documents,
     clock,
+    logger,
+    checkTemplate: (text) => ruleTemplates(options.tenant).check(text),
+    load: (tenant) => configs.load(tenant),
   });
   cleanups.add('catalogue jobs', () => applyJobs[Symbol.asyncDispose]());
   const configs: TenantConfigs = new TenantConfigs({

@@ -1,44 +1,68 @@
-/** Wires diff and apply of the catalogue: addresses and secrets from the options, the folder, the thread. */
+/** Wires the catalogue in the running process: browsing and tuning, diff and apply with addresses and secrets of the options. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ApplyService } from '../catalogue/apply/apply-service.ts';
 import { runInThread } from '../catalogue/apply/apply-thread.ts';
 import type { SystemAddresses } from '../catalogue/apply/connections.ts';
-import type { CatalogueService } from '../catalogue/catalogue-service.ts';
+import { CatalogueService } from '../catalogue/catalogue-service.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf, VigieError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
 import type { TenantId } from '../model/tenant.ts';
 import type { DocumentStore } from '../store/documents.ts';
 import { templatesFolder } from './catalogue-packs.ts';
 import type { Options } from './options.ts';
 
-export interface ApplyJobsInput {
+export interface CatalogueInput {
   readonly options: () => Options;
   readonly dataFolder: string;
+  /** Whose changes count for the operators' part of a rendered tree. */
   readonly operators: TenantId;
-  readonly catalogue: CatalogueService;
   readonly documents: DocumentStore;
   readonly clock: Clock;
+  readonly logger: Logger;
+  readonly checkTemplate: (text: string) => void;
+  /** Loads a tenant's rules again after its changes were kept. */
+  readonly load: (tenant: TenantId) => Promise<unknown>;
 }
 
-export function createApplyJobs(input: ApplyJobsInput): ApplyService {
-  const { options } = input;
-  return new ApplyService({
+export function createCatalogue(input: CatalogueInput): {
+  readonly catalogue: CatalogueService;
+  readonly applyJobs: ApplyService;
+} {
+  const { options, documents, clock, logger } = input;
+  const folders = () => [templatesFolder(), ...options().catalogue.folders];
+  const catalogue = new CatalogueService({
+    folders,
+    config: () => options().catalogue,
+    environment: () => options().environment,
+    documents,
+    checkTemplate: input.checkTemplate,
+    onChange: (tenant) => {
+      input
+        .load(tenant)
+        .catch((error: unknown) =>
+          logger.error('a tuned catalogue was not loaded', { tenant, error: messageOf(error) }),
+        );
+    },
+  });
+  const applyJobs = new ApplyService({
     config: () => options().catalogue,
     sections: () => {
       const { tenant_isolation, auto_scaling } = options();
       return { tenant_isolation, auto_scaling };
     },
     environment: () => options().environment,
-    folders: () => [templatesFolder(), ...options().catalogue.folders],
+    folders,
     output: () => options().catalogue.apply.output ?? path.join(input.dataFolder, 'catalogue'),
     addresses: () => addressesOf(options()),
-    own: (tenant) => input.catalogue.ownChanges(tenant),
+    own: (tenant) => catalogue.ownChanges(tenant),
     operators: () => input.operators,
-    documents: input.documents,
-    clock: input.clock,
+    documents,
+    clock,
     run: runInThread,
   });
+  return { catalogue, applyJobs };
 }
 
 function addressesOf(options: Options): SystemAddresses {
