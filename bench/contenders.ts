@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { Agent, request } from 'node:http';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { compileCacheFolder } from '../src/cli/compile-cache.ts';
 import { Labels } from '../src/model/labels.ts';
 import { encodeWriteRequest } from '../src/store/wire/remote-write.ts';
 import { snappyCompress } from '../src/store/wire/snappy.ts';
@@ -19,6 +20,7 @@ export interface Contender {
   readonly binary: string;
   readonly args: (folder: string, port: number) => string[];
   readonly ready: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface Running extends AsyncDisposable {
@@ -74,7 +76,24 @@ function victoria(binary: string, suite: 'sid' | undefined): Contender {
   };
 }
 
-/** Vigie first, then every peer that is installed; `BENCH_ONLY=vigie` leaves the peers out. */
+/** As `npm start` starts it: compiled code is kept between starts. */
+const compiled = compileCacheFolder(process.env);
+const ownEnv: Readonly<Record<string, string>> = compiled ? { NODE_COMPILE_CACHE: compiled } : {};
+
+/** The whole program with its defaults: rules, scraping of itself and of the host, incidents, console. */
+export const wholeProgram = (): Contender => ({
+  name: 'Vigie, whole program',
+  kind: 'vigie',
+  binary: process.execPath,
+  args: (folder, port) => [
+    path.join(import.meta.dirname, '../src/main.ts'),
+    ...['serve', '--data-dir', folder, '--listen', `127.0.0.1:${port}`],
+  ],
+  ready: '/-/ready',
+  env: ownEnv,
+});
+
+/** Vigie's engine first, then every peer that is installed; `BENCH_ONLY=vigie` leaves the peers out. */
 export function contenders(): Contender[] {
   const out: Contender[] = [
     {
@@ -83,6 +102,7 @@ export function contenders(): Contender[] {
       binary: process.execPath,
       args: (folder, port) => [path.join(import.meta.dirname, 'ingest-server.ts'), folder, String(port)],
       ready: '/stats',
+      env: ownEnv,
     },
   ];
   if (process.env['BENCH_ONLY'] === 'vigie') return out;
@@ -103,6 +123,7 @@ export async function run(c: Contender, folder: string, port?: number): Promise<
     args: c.args(folder, own),
     ready: httpReady(`http://127.0.0.1:${own}${c.ready}`),
     readyTimeoutMs: 300_000,
+    ...(c.env ? { env: c.env } : {}),
   });
   return {
     url: `http://127.0.0.1:${own}`,

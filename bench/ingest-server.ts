@@ -1,6 +1,7 @@
 /** Serves remote write and the query API on the embedded store, and nothing else: the engine as a process, for benches. */
 import { createServer } from 'node:http';
 import { promqlRegex } from '../src/app/regex-ports.ts';
+import { saveCompiledCode } from '../src/cli/compile-cache.ts';
 import { prometheusQueryRoutes } from '../src/http/prometheus/query.ts';
 import { remoteWriteRoute } from '../src/http/prometheus/remote-write.ts';
 import type { HttpRequest } from '../src/http/route.ts';
@@ -71,4 +72,4 @@ createServer((request, response) => {
       response.writeHead(error instanceof VigieError ? error.status : 500).end(String(error));
     }
   });
-}).listen(Number(port), '127.0.0.1');
+}).listen(Number(port), '127.0.0.1', saveCompiledCode);

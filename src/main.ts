@@ -15,5 +15,7 @@ process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
   (emitWarning as (...args: unknown[]) => void)(warning, ...rest);
 }) as typeof process.emitWarning;
 
+const { keepCompiledCode } = await import('./cli/compile-cache.ts');
+keepCompiledCode(process.env);
 const { runCommand } = await import('./cli/program.ts');
 process.exitCode = await runCommand(process.argv.slice(2), process.env);

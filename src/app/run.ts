@@ -13,6 +13,8 @@ export interface RunInput {
   readonly resolve: () => ResolvedOptions;
   readonly version: string;
   readonly print: (line: string) => void;
+  /** Called once it serves. */
+  readonly onReady?: () => void;
   readonly process: Pick<NodeJS.Process, 'on' | 'off' | 'pid' | 'exit'>;
 }
 
@@ -40,6 +42,7 @@ export async function run(input: RunInput): Promise<number> {
     throw error;
   }
   for (const line of running.banner(systemClock.monotonicMs() - startedMs)) input.print(line);
+  input.onReady?.();
 
   return new Promise<number>((resolve) => {
     let stopping = false;

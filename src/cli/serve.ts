@@ -1,5 +1,6 @@
 /** `vigie serve`: runs the server until SIGTERM or SIGINT. */
 import type { Command } from 'commander';
+import { saveCompiledCode } from './compile-cache.ts';
 import { type CommandContext, vigieVersion } from './context.ts';
 import { optionsFrom, type ServeFlags, withServeFlags } from './server-options.ts';
 
@@ -12,6 +13,7 @@ export function addServe(program: Command, context: CommandContext): void {
         resolve: () => optionsFrom(flags, context.env),
         version: vigieVersion(),
         print: (line) => void context.stdout.write(`${line}\n`),
+        onReady: saveCompiledCode,
         process,
       });
       // workers and sockets of libraries may linger; everything durable is closed by now
