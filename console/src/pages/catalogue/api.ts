@@ -6,6 +6,7 @@ import type {
   PackPreviewAnswer,
   PackSavedAnswer,
 } from '../../../../src/http/contract/catalogue.ts';
+import type { CatalogueJob, CatalogueJobsAnswer, JobStartInput } from '../../../../src/http/contract/catalogue-jobs.ts';
 import { request } from '../../api/client.ts';
 
 const BASE = '/vigie/v1/catalogue';
@@ -27,3 +28,14 @@ export const savePack = (
 ): Promise<PackSavedAnswer> => request(tenant, at(name), { method: 'PUT', json: { override, expectVersion } });
 export const resetPack = (tenant: string, name: string): Promise<void> =>
   request(tenant, at(name), { method: 'DELETE' });
+
+const JOBS = `${BASE}/-/jobs`;
+export const jobs = (tenant: string): Promise<CatalogueJobsAnswer> => request(tenant, JOBS);
+export const job = (tenant: string, id: string): Promise<CatalogueJob> =>
+  request(tenant, `${JOBS}/${encodeURIComponent(id)}`);
+export const startJob = (tenant: string, input: JobStartInput): Promise<CatalogueJob> =>
+  request(tenant, JOBS, { method: 'POST', json: input });
+export const applyPlan = (tenant: string, plan: string): Promise<CatalogueJob> =>
+  request(tenant, `${JOBS}/apply`, { method: 'POST', json: { plan } });
+export const stopJob = (tenant: string, id: string): Promise<void> =>
+  request(tenant, `${JOBS}/${encodeURIComponent(id)}`, { method: 'DELETE' });

@@ -5,8 +5,9 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { Empty, Page, QueryView } from '../../components/states.tsx';
 import { useText } from '../../lib/use-text.ts';
-import { frameSearch, useView } from '../../lib/view.ts';
+import { frameSearch, type Search, useView } from '../../lib/view.ts';
 import { packs } from './api.ts';
+import { ApplyView } from './apply-view.tsx';
 import { PackView } from './pack-view.tsx';
 import { catalogueTexts } from './texts.ts';
 
@@ -15,18 +16,29 @@ export function CataloguePage() {
   const words = catalogueTexts[locale];
   const { search } = useView();
   const chosen = search['pack'];
+  const applying = search['view'] === 'apply';
+  const link = (text: string, more: Search) => (
+    <Anchor component={Link} size="sm" to={'/catalogue' as never} search={{ ...frameSearch(search), ...more } as never}>
+      {text}
+    </Anchor>
+  );
   return (
     <Page
-      title={chosen ? `${words.title}: ${chosen}` : words.title}
+      title={applying ? words.apply : chosen ? `${words.title}: ${chosen}` : words.title}
       actions={
-        chosen && (
-          <Anchor component={Link} size="sm" to={'/catalogue' as never} search={frameSearch(search) as never}>
-            {words.back}
-          </Anchor>
-        )
+        <>
+          {(chosen || applying) && link(words.back, {})}
+          {!applying && link(words.apply, { view: 'apply' })}
+        </>
       }
     >
-      {chosen ? <PackView key={chosen} name={chosen} words={words} /> : <PackList />}
+      {applying ? (
+        <ApplyView words={words} />
+      ) : chosen ? (
+        <PackView key={chosen} name={chosen} words={words} />
+      ) : (
+        <PackList />
+      )}
     </Page>
   );
 }

@@ -7,6 +7,7 @@ import { ApiError } from '../../api/client.ts';
 import { Panel, Problem, QueryView } from '../../components/states.tsx';
 import { useView } from '../../lib/view.ts';
 import { pack as fetchPack, previewPack, resetPack, savePack } from './api.ts';
+import { Diff } from './diff.tsx';
 import { fieldValue, shownValue, withParameter, withRule } from './override.ts';
 import type { CatalogueTexts } from './texts.ts';
 
@@ -242,33 +243,6 @@ function ParameterField(props: {
         onChange={(e) => onChange(fieldValue(parameter, e.currentTarget.value))}
       />
     </Tooltip>
-  );
-}
-
-function Diff({ text }: { readonly text: string }) {
-  return (
-    <pre className="mono" style={{ margin: 0, overflowX: 'auto', fontSize: 12 }}>
-      {text
-        .trimEnd()
-        .split('\n')
-        // the names of the two files say nothing here
-        .slice(2)
-        .map((line, i) => (
-          <div
-            // biome-ignore lint/suspicious/noArrayIndexKey: lines of a text have no other identity
-            key={i}
-            style={{
-              background: line.startsWith('+')
-                ? 'color-mix(in srgb, var(--mantine-color-green-6) 18%, transparent)'
-                : line.startsWith('-')
-                  ? 'color-mix(in srgb, var(--mantine-color-red-6) 18%, transparent)'
-                  : undefined,
-            }}
-          >
-            {line || ' '}
-          </div>
-        ))}
-    </pre>
   );
 }
 
