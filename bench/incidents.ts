@@ -88,7 +88,7 @@ async function judge(world: World, tenant: TenantId, score: Score): Promise<void
     externalURL: '',
     linkKey: new Uint8Array(32),
     publish: () => {},
-    send: async () => {},
+    send: async () => true,
     services: async () => world.services,
     changes: async (_t, fromMs, toMs) => world.changes.filter((c) => c.atMs >= fromMs && c.atMs <= toMs),
   });

@@ -5,6 +5,7 @@ import type { Alert } from './alert.ts';
 import type { AlertingConfig } from './config.ts';
 import type { Delivery } from './deliver.ts';
 import { fingerprintOf } from './fingerprint.ts';
+import type { Button } from './notify/channel.ts';
 import { email } from './notify/email.ts';
 import type { Integration } from './receiver-config.ts';
 
@@ -31,6 +32,11 @@ export interface DirectMessage {
   readonly reason: string;
   /** Message-ID, In-Reply-To, References and the like; they replace the configuration's own. */
   readonly mailHeaders?: Readonly<Record<string, string>>;
+  readonly buttons?: readonly Button[];
+  /** Kinds of channels whose presses come back. */
+  readonly pressable?: ReadonlySet<string>;
+  /** Somebody took it: said only to programs that keep incidents of their own. */
+  readonly event?: 'acknowledge';
 }
 
 /** Throws `not_found`, `bad_data`, `bad_config`. */

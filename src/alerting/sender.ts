@@ -3,7 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Alert } from './alert.ts';
 import { type Delivery, deliver } from './deliver.ts';
 import type { Flush } from './dispatcher.ts';
-import type { SendPorts } from './notify/channel.ts';
+import type { Button, SendPorts } from './notify/channel.ts';
 import { type Templates, templateData } from './notify/template-data.ts';
 import { type Integration, nameOf } from './receiver-config.ts';
 
@@ -27,6 +27,9 @@ export interface Sending {
   /** No second try. */
   readonly once?: boolean;
   readonly mailHeaders?: Readonly<Record<string, string>>;
+  readonly buttons?: readonly Button[];
+  readonly pressable?: boolean;
+  readonly event?: 'acknowledge';
 }
 
 export class Sender {
@@ -70,6 +73,9 @@ export class Sender {
               ports: this.#options.ports,
               idempotencyKey: s.idempotencyKey,
               ...(s.mailHeaders ? { mailHeaders: s.mailHeaders } : {}),
+              ...(s.buttons ? { buttons: s.buttons } : {}),
+              ...(s.pressable ? { pressable: true } : {}),
+              ...(s.event ? { event: s.event } : {}),
             }),
           ),
         {

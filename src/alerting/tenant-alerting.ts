@@ -530,8 +530,9 @@ export class TenantAlerting {
   /**
    * Speaks to a receiver, or to one address, outside of routes and silences: incidents and reports use it. What one
    * idempotency key has delivered is remembered, also through a crash, so that a second call sends only what is
-   * missing. Tries again until `signal` aborts, at most SEND_TO_MS_MAX. Throws `not_found` for an unknown receiver,
-   * `bad_data` for what is no address, `bad_config` when there is no mail server.
+   * missing; no attempt is made when no integration wants to hear of it. Tries again until `signal` aborts, at most
+   * SEND_TO_MS_MAX. Throws `not_found` for an unknown receiver, `bad_data` for what is no address, `bad_config` when
+   * there is no mail server.
    */
   async sendTo(target: DirectTarget, message: DirectMessage, signal: AbortSignal): Promise<Delivery> {
     const { receiver, integrations } = directIntegrations(this.#config, target);
@@ -547,7 +548,9 @@ export class TenantAlerting {
       nowMs,
       signal: AbortSignal.any([signal, limit.signal, this.#ended.signal]),
     };
-    const wanted = integrations.filter((i) => message.status === 'firing' || i.sendResolved);
+    const wanted = integrations.filter((i) =>
+      message.event ? i.channel.acknowledges : message.status === 'firing' || i.sendResolved,
+    );
     try {
       return joinDeliveries(
         await Promise.all(wanted.map(async (i) => [nameOf(i), await this.#direct(flush, i, message)])),
@@ -572,6 +575,9 @@ export class TenantAlerting {
         idempotencyKey: key,
         reason: message.reason,
         ...(message.mailHeaders ? { mailHeaders: message.mailHeaders } : {}),
+        ...(message.buttons ? { buttons: message.buttons } : {}),
+        ...(message.pressable?.has(integration.channel.kind) ? { pressable: true } : {}),
+        ...(message.event ? { event: message.event } : {}),
       })
       .catch((error: unknown) => ({ ok: false, attempts: 0, error: messageOf(error) }));
     if (this.#closed) return delivery;

@@ -9,7 +9,7 @@ import type { RemediationAnswer, TenantPicture } from '../incidents/collections.
 import { HookMappings } from '../incidents/hook-mappings.ts';
 import type { Incident, Signal } from '../incidents/incident.ts';
 import { IncidentService } from '../incidents/incident-service.ts';
-import type { OutgoingMessage } from '../incidents/message.ts';
+import { groupKeyOf, type OutgoingMessage } from '../incidents/message.ts';
 import type { ServiceEdge, ServiceNode } from '../incidents/service-graph.ts';
 import { fromPosted, fromTransition, lost } from '../incidents/signals.ts';
 import { StatusPages } from '../incidents/status-page.ts';
@@ -41,6 +41,12 @@ const CHANGES_MAX = 100;
 /** Alerts of API clients remembered until they end or time out; more are not watched for silence. */
 const POSTED_MAX = 100_000;
 const SILENCE_LOOK_MS = 15_000;
+/** What can be done from a message; `view` is a link in its text. */
+const BUTTON_LABEL: Readonly<Record<string, string>> = {
+  acknowledge: 'Acknowledge',
+  snooze: 'Snooze 1 h',
+  escalate: 'Escalate',
+};
 const ORIGIN: Readonly<Record<EdgeSource, string>> = {
   service_graph: 'service graph metrics',
   span_metrics: 'span metrics',
@@ -235,11 +241,14 @@ export class Incidents {
     );
   }
 
-  async #send(tenant: TenantId, message: OutgoingMessage): Promise<void> {
+  async #send(tenant: TenantId, message: OutgoingMessage): Promise<boolean> {
     const alerting = await this.#i.routing.service.tenant(tenant);
     const nowMs = this.#i.clock.now();
     const target = message.email === undefined ? { receiver: message.receiver ?? '' } : { email: message.email };
-    const links = message.links.map((l) => `${l.action}: ${l.url}`).join('\n');
+    const buttons = message.links.flatMap(({ action, url }) => {
+      const label = BUTTON_LABEL[action];
+      return label ? [{ label, url, value: `${action}:${message.incident}` }] : [];
+    });
     const { thread } = message;
     const delivery = await alerting.sendTo(
       target,
@@ -248,14 +257,16 @@ export class Incidents {
         annotations: Labels.from({
           ...message.annotations,
           summary: message.title,
-          description: links === '' ? message.text : `${message.text}\n\n${links}`,
+          description: message.text,
         }),
         status: message.status,
         startsAtMs: nowMs,
         ...(message.status === 'resolved' ? { endsAtMs: nowMs } : {}),
-        groupKey: `incident:${message.incident}`,
+        groupKey: groupKeyOf(tenant, message.incident || message.id),
         idempotencyKey: message.id,
         reason: message.kind,
+        ...(buttons.length > 0 ? { buttons, pressable: new Set(await this.callbackPrograms(tenant)) } : {}),
+        ...(message.kind === 'acknowledged' ? { event: 'acknowledge' as const } : {}),
         mailHeaders: {
           'Message-ID': thread.messageId,
           ...(thread.inReplyTo ? { 'In-Reply-To': thread.inReplyTo } : {}),
@@ -265,6 +276,7 @@ export class Incidents {
       new AbortController().signal,
     );
     if (!delivery.ok) throw new VigieError('upstream', delivery.error);
+    return message.kind !== 'acknowledged' || delivery.attempts > 0;
   }
 
   async forget(tenant: TenantId): Promise<void> {

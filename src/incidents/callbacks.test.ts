@@ -82,7 +82,12 @@ describe('PagerDuty', () => {
   it('checks any of the signatures and finds the incident', () => {
     checkPagerDuty('s', { 'x-pagerduty-signature': `v1=00,${v1}` }, body);
     expect(() => checkPagerDuty('t', { 'x-pagerduty-signature': v1 }, body)).toThrow(/does not fit/);
-    expect(readPagerDuty(body)).toEqual({ action: 'acknowledge', incident: 'INC-7', actor: 'pagerduty:Cy' });
+    expect(readPagerDuty(body)).toEqual({
+      action: 'acknowledge',
+      incident: 'INC-7',
+      key: '',
+      actor: 'pagerduty:Cy',
+    });
     expect(readPagerDuty(Buffer.from('{"event":{"event_type":"incident.annotated"}}'))).toBeUndefined();
   });
 });

@@ -93,8 +93,15 @@ export function readDiscord(body: Buffer): CallbackWish | 'ping' {
   return wishOf(data['custom_id'], `discord:${text(user['username']) || text(user['id'])}`);
 }
 
-/** A webhook of version 3; undefined for events that ask for nothing. The incident is found by its id in the title. */
-export function readPagerDuty(body: Buffer): CallbackWish | undefined {
+export interface PagerDutyWish extends Omit<CallbackWish, 'incident'> {
+  /** The id in the title; '' when the title does not show it. */
+  readonly incident: string;
+  /** The key we sent its events under; '' when PagerDuty does not say. */
+  readonly key: string;
+}
+
+/** A webhook of version 3; undefined for events that ask for nothing. */
+export function readPagerDuty(body: Buffer): PagerDutyWish | undefined {
   const event = (json(body.toString('utf8'))['event'] ?? {}) as Record<string, unknown>;
   const data = (event['data'] ?? {}) as Record<string, unknown>;
   const agent = (event['agent'] ?? {}) as Record<string, unknown>;
@@ -103,9 +110,13 @@ export function readPagerDuty(body: Buffer): CallbackWish | undefined {
     'incident.resolved': 'resolve',
     'incident.escalated': 'escalate',
   }[text(event['event_type'])] as LinkAction | undefined;
-  const incident = /\bINC-\d{1,15}\b/.exec(text(data['title']))?.[0];
-  if (!action || !incident) return undefined;
-  return { action, incident, actor: `pagerduty:${text(agent['summary']) || text(agent['id'])}` };
+  if (!action) return undefined;
+  return {
+    action,
+    incident: /\bINC-\d{1,15}\b/.exec(text(data['title']))?.[0] ?? '',
+    key: text(data['incident_key']),
+    actor: `pagerduty:${text(agent['summary']) || text(agent['id'])}`,
+  };
 }
 
 function json(from: string): Record<string, unknown> {

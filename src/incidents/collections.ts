@@ -69,8 +69,11 @@ export interface IncidentPorts {
   readonly linkKey: Uint8Array;
   /** To the live stream, kind `incident`. */
   readonly publish: (tenant: TenantId, data: unknown) => void;
-  /** Rejects when it was not delivered; called again with the same message id then. */
-  readonly send: (tenant: TenantId, message: OutgoingMessage) => Promise<void>;
+  /**
+   * Rejects when it was not delivered; called again with the same message id then. False: nobody there wants to hear of
+   * this kind.
+   */
+  readonly send: (tenant: TenantId, message: OutgoingMessage) => Promise<boolean>;
   readonly services?: (tenant: TenantId) => Promise<readonly ServiceNode[]>;
   readonly edges?: (tenant: TenantId) => Promise<readonly ServiceEdge[]>;
   readonly picture?: (tenant: TenantId) => Promise<TenantPicture>;

@@ -51,6 +51,33 @@ describe('the whole way', () => {
     expect(text.match(/^- 2026/gm)!.length).toBe((await w.service.get(acme, id!)).timeline.length);
   });
 
+  it('tells programs that keep incidents of their own who took it, unless it was taken there', async () => {
+    const w = await withPolicy();
+    const { directory } = await w.service.tenant(acme);
+    await directory.putPolicy({
+      ...POLICY,
+      steps: [{ level: 'L2', notify: [{ receiver: 'pagerduty' }], timeout: '5m' }],
+    });
+    const [id] = await w.service.observe(acme, [signal()]);
+    await w.clock.advance(1_000);
+    await w.service.act(acme, id!, 'acknowledge', 'ada', 'by link');
+    await w.clock.advance(1_000);
+    const kinds = () => w.sent.map((s) => s.message.kind);
+    expect(kinds()).toEqual(['escalation', 'acknowledged']);
+    await w.service.act(acme, id!, 'unacknowledge', 'ada', 'not mine');
+    await w.clock.advance(1_000);
+    await w.service.act(acme, id!, 'acknowledge', 'pagerduty:Cy', 'there');
+    await w.clock.advance(1_000);
+    expect(kinds()).toEqual(['escalation', 'acknowledged', 'escalation']);
+    await w.service.act(acme, id!, 'unacknowledge', 'ada', 'not mine');
+    await w.service.act(acme, id!, 'acknowledge', 'ben', 'again');
+    await w.clock.advance(1_000);
+    expect(new Set(w.sent.map((s) => s.message.id)).size).toBe(w.sent.length);
+    expect(kinds().filter((k) => k === 'acknowledged')).toHaveLength(2);
+    const { timeline } = await w.service.get(acme, id!);
+    expect(timeline.filter((e) => e.text.startsWith('told pagerduty')).length).toBeGreaterThan(2);
+  });
+
   it('goes through every level and round when nobody answers, and says when that was all', async () => {
     const w = await withPolicy();
     const [id] = await w.service.observe(acme, [signal()]);

@@ -14,6 +14,9 @@ const CHANGES_KEPT = 12;
 /** `unknown`: the data it needs is missing. It counts as not recovered. */
 export type SignalStatus = 'firing' | 'resolved' | 'unknown';
 
+/** Begin of the source of what a person opened; the rest is who. */
+export const BY_PERSON = 'person/';
+
 /** An alert as correlation sees it, wherever it came from. Times in ms. */
 export interface Signal {
   /** Stable per label set; computed from labels when absent. */
@@ -25,7 +28,7 @@ export interface Signal {
   readonly endsAtMs?: number;
   /** First bad sample, when known: rules know it as the begin of pending. Default `startsAtMs`. */
   readonly firstBadAtMs?: number;
-  /** `rules`, `api`, `alertmanager`, `hook/<name>`. */
+  /** `rules`, `api`, `alertmanager`, `hook/<name>`, `person/<name>`. */
   readonly source: string;
   readonly generatorURL?: string;
 }

@@ -4,7 +4,14 @@ import type { Incident } from './incident.ts';
 /** Messages waiting per tenant; more is a fault in a policy and is refused with a time line entry. */
 export const OUTBOX_PER_TENANT_MAX = 5_000;
 
-export type MessageKind = 'escalation' | 'fallback' | 'resolved' | 'handover' | 'stakeholders' | 'drill';
+export type MessageKind =
+  | 'escalation'
+  | 'fallback'
+  | 'acknowledged'
+  | 'resolved'
+  | 'handover'
+  | 'stakeholders'
+  | 'drill';
 
 export interface OutgoingMessage {
   /** Idempotency key: a receiver that sees it twice may drop the second. */
@@ -103,6 +110,9 @@ export function composeMessage(input: MessageInput): OutgoingMessage {
     thread: first ? { messageId, references: [] } : { messageId, inReplyTo: root, references: [root] },
   };
 }
+
+/** What belongs together for programs that keep incidents of their own; unique over tenants, which may share one. */
+export const groupKeyOf = (tenant: string, incident: string): string => `incident:${tenant}/${incident}`;
 
 function host(url: string): string {
   try {

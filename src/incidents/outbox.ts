@@ -19,7 +19,8 @@ export interface OutboxOptions {
   readonly collection: () => Collection<OutboxEntry>;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly send: (entry: OutboxEntry) => Promise<void>;
+  /** False: nobody there wants to hear of this kind, and nothing was said. */
+  readonly send: (entry: OutboxEntry) => Promise<boolean>;
   /** False when the message is no longer wanted: acknowledged meanwhile. */
   readonly wanted: (entry: OutboxEntry) => boolean;
   readonly onSent: (entry: OutboxEntry) => void;
@@ -98,15 +99,16 @@ export class Outbox {
         await collection().delete(id);
         return;
       }
+      let heard: boolean;
       try {
-        await this.#options.send(entry);
+        heard = await this.#options.send(entry);
       } catch (error) {
         await this.#failed(id, entry, messageOf(error));
         return;
       }
       this.#waiting.delete(id);
       await collection().delete(id);
-      this.#options.onSent(entry);
+      if (heard) this.#options.onSent(entry);
     } catch (error) {
       // the store is away: what is in it stays and is sent again, with the same id
       logger.warn('the outbox of incidents could not be written', { error: messageOf(error) });

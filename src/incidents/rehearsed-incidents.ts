@@ -74,16 +74,20 @@ export async function rehearsedIncidents(options: RehearsedIncidentsOptions): Pr
     edges: async () => options.edges ?? [],
     picture: async () => options.picture,
     send: async (_tenant, message) => {
+      // a program that keeps incidents of its own hears of it; nobody is told
+      if (message.kind === 'acknowledged') return false;
       const incident = await service.get(tenant, message.incident);
       const rules = [...new Set(incident.alerts.map((a) => a.labels['alertname'] ?? ''))];
       options.onPage({ atMs: clock.now(), message, rules });
       const key = `${message.incident}/${incident.escalation.generation}`;
-      if (options.acknowledgeAfterMs === undefined || message.kind !== 'escalation' || acknowledged.has(key)) return;
+      if (options.acknowledgeAfterMs === undefined || message.kind !== 'escalation' || acknowledged.has(key))
+        return true;
       acknowledged.add(key);
       clock.setTimer(() => {
         // it may be over by then: nobody acknowledges what has ended
         service.act(tenant, message.incident, 'acknowledge', 'rehearsal', 'as assumed').catch(() => {});
       }, options.acknowledgeAfterMs);
+      return true;
     },
   });
   await service.start();

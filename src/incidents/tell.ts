@@ -80,6 +80,17 @@ export class Teller {
     });
   }
 
+  /** Receivers that were told hear that it was taken: those that keep incidents of their own stop paging. */
+  acknowledged(incident: Incident, nowMs: number): OutboxEntry[] {
+    return incident.told
+      .filter((told) => told.startsWith('receiver:'))
+      .map((told, n) => {
+        const to: ReachedTarget = { contact: '', afterMs: 0, receiver: told.slice('receiver:'.length) };
+        const key = `g${incident.escalation.generation}/t${incident.timeline.length}/ack/${n}`;
+        return this.entry(incident, to, 'acknowledged', key, '', nowMs);
+      });
+  }
+
   entry(
     incident: Incident,
     to: ReachedTarget,
@@ -108,7 +119,7 @@ export class Teller {
       ...(to.email === undefined ? {} : { email: to.email }),
       contact: to.contact,
       level,
-      links: kind === 'resolved' ? [view] : [view, ...LINKED.map(link)],
+      links: kind === 'resolved' || kind === 'acknowledged' ? [view] : [view, ...LINKED.map(link)],
       externalURL,
     });
     const generation = kind === 'escalation' || kind === 'fallback' ? incident.escalation.generation : 0;

@@ -16,6 +16,7 @@ import { isFlapping, resolveAfterMs } from './flap.ts';
 import { HandOverWatch } from './hand-over-watch.ts';
 import {
   allRecovered,
+  BY_PERSON,
   type Incident,
   type IncidentAlert,
   type Signal,
@@ -242,6 +243,8 @@ export class TenantIncidents {
       const own = correlate(signal, fingerprint, [known], context, nowMs);
       if (own.incident !== undefined && known.alerts.some((a) => a.fingerprint === fingerprint)) return own;
     }
+    // who opens one means one: joined to another it would be looked for in vain
+    if (signal.source.startsWith(BY_PERSON)) return { score: 1, words: ['a person opened it'] };
     if (!settings.correlate) return { score: 1, words: ['correlation is switched off'] };
     const decision = correlate(signal, fingerprint, this.#store.candidates(draft), context, nowMs);
     if (decision.incident !== undefined) return decision;
@@ -393,6 +396,10 @@ export class TenantIncidents {
       const before = this.#store.held(id);
       if (incident.state === 'resolved' && before?.state !== 'resolved')
         draft.outgoing.push(...this.#teller.end(incident, nowMs));
+      // who took it in PagerDuty did so there already
+      const taken = incident.state === 'acknowledged' && before && before.state !== 'acknowledged';
+      if (taken && !incident.acknowledgedBy?.startsWith('pagerduty:'))
+        draft.outgoing.push(...this.#teller.acknowledged(incident, nowMs));
     }
   }
 

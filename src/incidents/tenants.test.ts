@@ -87,6 +87,17 @@ describe('correlation in the service', () => {
     expect(incident.causes[0]!.evidence.join(' ')).toContain('deploy 5 min before');
   });
 
+  it('joins what a person opened to nothing: who opens one means one', async () => {
+    const w = await world();
+    const byHand = (request: string) => ({
+      ...signal({ name: 'OpenedByHand', labels: { request } }),
+      source: 'person/ada',
+    });
+    const [a] = await w.service.observe(acme, [byHand('1')]);
+    const [b, again] = await w.service.observe(acme, [byHand('2'), byHand('1')]);
+    expect([a, b, again]).toEqual(['INC-1', 'INC-2', 'INC-1']);
+  });
+
   it('keeps an alert with a NUL in it, without the NUL', async () => {
     const w = await world();
     const odd = signal({ labels: { path: 'a\0b' }, annotations: { summary: 'x\0y' } });

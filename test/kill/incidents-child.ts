@@ -21,7 +21,10 @@ const service = new IncidentService({
   externalURL: 'http://test.invalid',
   linkKey: new Uint8Array(32),
   publish: () => {},
-  send: async (_tenant, message) => say(`sent ${message.id}`),
+  send: async (_tenant, message) => {
+    say(`sent ${message.id}`);
+    return true;
+  },
   // each alert is an incident of its own, so that there are many steps to lose
   settings: { correlate: false },
 });

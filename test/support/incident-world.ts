@@ -62,7 +62,10 @@ export async function world(over: Partial<IncidentPorts> = {}): Promise<World> {
         publish: (tenant, data) => void w.published.push({ tenant, data }),
         send: async (tenant, message) => {
           if (w.fail(message)) throw new Error('503 from the receiver');
+          // as a receiver without a program that keeps incidents of its own
+          if (message.kind === 'acknowledged' && message.receiver !== 'pagerduty') return false;
           w.sent.push({ tenant, message, atMs: clock.now() });
+          return true;
         },
         remediate: async () => ({ started: w.playbooks, proposed: 0, words: `${w.playbooks} playbooks` }),
         ...over,

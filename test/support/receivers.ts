@@ -12,6 +12,10 @@ export interface ReceivedMail {
   readonly subject: string;
   readonly html: string;
   readonly text: string;
+  /** RFC 5322 thread: Message-ID, In-Reply-To, References. */
+  readonly messageId: string;
+  readonly inReplyTo: string;
+  readonly references: readonly string[];
 }
 
 export interface Receivers extends AsyncDisposable {
@@ -58,6 +62,9 @@ export async function startReceivers(): Promise<Receivers> {
           subject: m.subject ?? '',
           html: m.html || '',
           text: m.text ?? '',
+          messageId: m.messageId ?? '',
+          inReplyTo: m.inReplyTo ?? '',
+          references: typeof m.references === 'string' ? [m.references] : (m.references ?? []),
         });
         done();
       }, done);

@@ -104,6 +104,15 @@ export interface SendPorts {
   readonly mail: MailSend;
 }
 
+/** What a person can do from the message itself. */
+export interface Button {
+  readonly label: string;
+  /** A page that asks first: for programs whose presses do not come back to us. */
+  readonly url: string;
+  /** What a press sends back: `acknowledge:INC-12`. */
+  readonly value: string;
+}
+
 /** One notification on its way through one integration. */
 export interface Notification {
   readonly config: ChannelConfig;
@@ -124,6 +133,11 @@ export interface Notification {
   readonly idempotencyKey: string;
   /** Headers of a mail besides, and before, those of the configuration: threading. */
   readonly mailHeaders?: Readonly<Record<string, string>>;
+  readonly buttons?: readonly Button[];
+  /** Presses come back from this kind of program: its callbacks are set up. */
+  readonly pressable?: boolean;
+  /** Not news of alerts: somebody took them. Only channels that say so in `acknowledges` are given it. */
+  readonly event?: 'acknowledge';
 }
 
 export type Outcome =
@@ -142,6 +156,8 @@ export interface Channel {
   /** `slack`; the configuration key is this plus `_configs`. */
   readonly kind: string;
   readonly sendResolved: boolean;
+  /** The program keeps incidents of its own and can be told that one was taken. */
+  readonly acknowledges?: true;
   readonly fields: Readonly<Record<string, Field>>;
   /**
    * Further checks and derived defaults. `fail` names field and reason; `own` tells whether the integration itself sets

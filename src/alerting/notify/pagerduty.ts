@@ -9,6 +9,7 @@ const EVENT_BYTES_MAX = 512_000;
 export const pagerduty: Channel = {
   kind: 'pagerduty',
   sendResolved: true,
+  acknowledges: true,
   fields: {
     routing_key: { kind: 'secret', required: ['routing_key_file'] },
     url: { kind: 'url', global: 'pagerduty_url' },
@@ -41,7 +42,7 @@ export const pagerduty: Channel = {
         routing_key: n.templates.text(str(n.config, 'routing_key'), n.data).trim(),
         dedup_key: hashKey(n.groupKey),
       }),
-      event_action: n.resolved ? 'resolve' : 'trigger',
+      event_action: n.event ?? (n.resolved ? 'resolve' : 'trigger'),
       payload: {
         summary: truncate(text(n, 'description'), SUMMARY_CHARS_MAX),
         source: text(n, 'source'),

@@ -30,7 +30,7 @@ async function served<C extends Clock = FakeClock>(clock: C = new FakeClock(NOW)
     externalURL: 'http://vigie.example',
     linkKey: KEY,
     publish: () => {},
-    send: async (_t, m) => void sent.push(m),
+    send: async (_t, m) => sent.push(m) > 0,
   });
   await incidents.start();
   const routes = [

@@ -1,9 +1,11 @@
 /** /vigie/v1/incidents, the hooks that feed them, and the links and callbacks that act from where people are. */
+import { hashKey } from '../../alerting/notify/http-post.ts';
 import {
   type CallbackWish,
   checkDiscord,
   checkPagerDuty,
   checkSlack,
+  type PagerDutyWish,
   readDiscord,
   readPagerDuty,
   readSlack,
@@ -11,10 +13,11 @@ import {
 import type { RemediationAnswer } from '../../incidents/collections.ts';
 import { componentOf } from '../../incidents/component.ts';
 import type { HookMappings } from '../../incidents/hook-mappings.ts';
-import type { Incident } from '../../incidents/incident.ts';
+import { BY_PERSON, type Incident } from '../../incidents/incident.ts';
 import type { IncidentFilter, IncidentService } from '../../incidents/incident-service.ts';
 import { INCIDENT_EVENTS, INCIDENT_STATES, type IncidentEvent, moveOf } from '../../incidents/life-cycle.ts';
 import { fromMapped, mappingSchema } from '../../incidents/mapping.ts';
+import { groupKeyOf } from '../../incidents/message.ts';
 import { fromAlertmanagerWebhook } from '../../incidents/signals.ts';
 import { type LinkAction, readLink } from '../../incidents/signed-link.ts';
 import { type EqualMatcher, silenceMatchers } from '../../incidents/silence-matchers.ts';
@@ -163,7 +166,7 @@ function incidentChangeRoutes(ports: IncidentRoutePorts): Route[] {
             annotations: { summary: input.title, description: input.description },
             status: 'firing',
             startsAtMs: clock.now(),
-            source: `person/${principal.name}`,
+            source: `${BY_PERSON}${principal.name}`,
           },
         ]);
         return { status: 201, json: await answerOf(incidents, tenant, id!) };
@@ -357,12 +360,25 @@ function callbackRoutes(ports: IncidentRoutePorts): Route[] {
       handle: async (request) => {
         const { tenant, secret } = await secretOf(request, 'pagerduty');
         checkPagerDuty(secret, request.headers, request.body);
-        const wish = readPagerDuty(request.body);
+        const read = readPagerDuty(request.body);
+        const incident = read && (await incidentOf(ports, tenant, read));
+        const wish = incident === undefined ? undefined : { ...read!, incident };
         // refused wishes are no failure of the delivery: PagerDuty would send them again
         return { json: { result: wish ? await wished(tenant, wish).catch(said) : 'nothing to do' } };
       },
     },
   ];
+}
+
+/** By the key that its events are sent under, which no template can hide; else by the id in the title. */
+async function incidentOf(
+  ports: IncidentRoutePorts,
+  tenant: TenantId,
+  wish: PagerDutyWish,
+): Promise<string | undefined> {
+  const live = (await ports.incidents.tenant(tenant)).live();
+  const byKey = live.find((i) => hashKey(groupKeyOf(tenant, i.id)) === wish.key);
+  return byKey?.id ?? (wish.incident || undefined);
 }
 
 /** A refusal is an answer to whoever pressed the button. */

@@ -26,7 +26,7 @@ async function served(tenant = 'platform') {
     externalURL: '',
     linkKey: new Uint8Array(32),
     publish: () => {},
-    send: async () => {},
+    send: async () => true,
   });
   const remediation = new Remediation({
     documents,

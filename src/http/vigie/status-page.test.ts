@@ -22,7 +22,7 @@ async function world() {
     externalURL: '',
     linkKey: new Uint8Array(32),
     publish: () => {},
-    send: async (_t, m) => void sent.push(m),
+    send: async (_t, m) => sent.push(m) > 0,
   });
   await incidents.start();
   const routes = statusPageRoutes({
