@@ -1,7 +1,7 @@
 /** Aggregations over rows: group labels are worked out once per row, sums run column by column. */
 import { VigieError } from '../lib/errors.ts';
 import { Labels, METRIC_NAME } from '../model/labels.ts';
-import type { Aggregate } from './ast.ts';
+import { type Aggregate, type Pos, unwrap } from './ast.ts';
 import { ABSENT, FLOAT, HISTOGRAM, mergedRows, newRow, type Row } from './block.ts';
 import type { Context, Sliced } from './context.ts';
 import { kahan, kahanState, quantile } from './float-math.ts';
@@ -214,7 +214,7 @@ function* average(c: Context, rows: readonly Row[], out: Row): Sliced<Row> {
 }
 
 function* quantileOf(c: Context, e: Aggregate, rows: readonly Row[], q: Float64Array): Sliced<Row[]> {
-  for (let i = 0; i < c.n; i++) checkQuantile(c, q[i]!, e.param!.pos);
+  checkQuantiles(c, q, unwrap(e.param!).pos);
   const out: Row[] = [];
   for (const g of yield* group(c, e, rows)) {
     const row = newRow(g.labels, c.n, g.dropName);
@@ -232,6 +232,27 @@ function* quantileOf(c: Context, e: Aggregate, rows: readonly Row[], q: Float64A
     out.push(row);
   }
   return yield* mergedRows(() => c.meter.due(c.n), out);
+}
+
+/** One warning for each way in which the quantiles of all steps are wrong, with the worst of them. */
+function checkQuantiles(c: Context, q: Float64Array, pos: Pos): void {
+  const { min, max, nan } = bounds(q);
+  // Prometheus' minimum and maximum are NaN as soon as one is
+  if (nan) checkQuantile(c, Number.NaN, pos);
+  if (max > 1 && !nan) checkQuantile(c, max, pos);
+  if (min < 0 && !nan) checkQuantile(c, min, pos);
+}
+
+function bounds(list: Float64Array): { readonly min: number; readonly max: number; readonly nan: boolean } {
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  let nan = false;
+  for (const v of list) {
+    if (Number.isNaN(v)) nan = true;
+    if (v < min) min = v;
+    if (v > max) max = v;
+  }
+  return { min, max, nan };
 }
 
 export function checkQuantile(c: Context, q: number, pos: { start: number; end: number }): void {
@@ -325,16 +346,13 @@ function* limitk(c: Context, e: Aggregate, rows: readonly Row[], param: Float64A
 }
 
 function* limitRatio(c: Context, e: Aggregate, rows: readonly Row[], param: Float64Array): Sliced<Row[]> {
-  const ratios = param.map((r) => {
-    if (Number.isNaN(r)) throw new VigieError('execution', 'Ratio value is NaN');
-    const capped = r > 1 ? 1 : r < -1 ? -1 : r;
-    if (capped !== r)
-      c.notes.warn(
-        `ratio value should be between -1 and 1, got ${formatG(r)}, capping to ${formatG(capped)}`,
-        e.param!.pos,
-      );
-    return capped;
-  });
+  const { min, max, nan } = bounds(param);
+  if (nan) throw new VigieError('execution', 'Ratio value is NaN');
+  const cappedTo = (got: number, to: number): void =>
+    c.notes.warn(`ratio value should be between -1 and 1, got ${formatG(got)}, capping to ${to}`, unwrap(e.param!).pos);
+  if (max > 1) cappedTo(max, 1);
+  if (min < -1) cappedTo(min, -1);
+  const ratios = param.map((r) => Math.min(1, Math.max(-1, r)));
   const out: Row[] = [];
   for (const row of rows) {
     if (c.meter.due(c.n)) yield;

@@ -256,9 +256,9 @@ export function unwrap(e: Expr): Expr {
   return e;
 }
 
-/** `line:column` of an offset, both from 1, as Prometheus prints positions. */
+/** `line:column` of an offset, both from 1, columns in bytes, as Prometheus prints positions. */
 export function positionText(text: string, offset: number): string {
   const before = text.slice(0, offset);
   const line = before.split('\n').length;
-  return `${line}:${offset - before.lastIndexOf('\n')}`;
+  return `${line}:${Buffer.byteLength(before.slice(before.lastIndexOf('\n') + 1)) + 1}`;
 }

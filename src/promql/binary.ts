@@ -28,7 +28,8 @@ export const FLOAT_OPS: Readonly<Record<string, FloatOp>> = {
   '/': (a, b) => a / b,
   '%': (a, b) => a % b,
   '^': pow,
-  atan2: Math.atan2,
+  // y / x underflows in Prometheus' way of computing it, and the angle then has the other sign
+  atan2: (y, x) => (y < 0 && x < 0 && y / x === 0 && x !== Number.NEGATIVE_INFINITY ? Math.PI : Math.atan2(y, x)),
   '==': (a, b) => (a === b ? 1 : 0),
   '!=': (a, b) => (a !== b ? 1 : 0),
   '>': (a, b) => (a > b ? 1 : 0),

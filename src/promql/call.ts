@@ -23,7 +23,14 @@ import { overBuckets } from './histogram-call.ts';
 import { histogramWindow } from './histogram-range.ts';
 import { infoJoin } from './info.ts';
 import { DATE_FUNCTIONS, HISTOGRAM_MAPPERS, MAPPERS, naturalCompare } from './instant-functions.ts';
-import { findResets, KEEPS_NAME, RANGE_KERNELS, slidingKernel, type Window } from './range-functions.ts';
+import {
+  checkSmoothing,
+  findResets,
+  KEEPS_NAME,
+  RANGE_KERNELS,
+  slidingKernel,
+  type Window,
+} from './range-functions.ts';
 import { instantRows, type RangeInput, rangeInput, sampleWeight } from './select.ts';
 import { sortedSlices } from './sorted-slices.ts';
 
@@ -217,6 +224,7 @@ function* overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistogr
   const list: Row[] = [];
   const counter = COUNTERS.has(e.func);
   const quantiles = e.func === 'quantile_over_time';
+  const smoothed = e.func === 'double_exponential_smoothing';
   const keepsName = KEEPS_NAME.has(e.func);
   // annotations point at the first argument; Prometheus evaluates a subquery as a range without a position
   const notePos = unwrap(e.args[0]!).kind === 'subquery' ? NO_POSITION : unwrap(e.args[0]!).pos;
@@ -264,6 +272,7 @@ function* overRange(c: Context, e: Call, arg: Expr, ev: Evaluator, ignoreHistogr
       }
       if (p1) w.p1 = p1[i]!;
       if (p2) w.p2 = p2[i]!;
+      if (smoothed) checkSmoothing(w.p1, w.p2);
       if (s.histograms && !ignoreHistograms && hasHistogram(s.histograms, lo, hi)) {
         const got = histogramWindow(c, e.func, s, lo, hi, w, kernel, notePos);
         if (got === undefined) continue;

@@ -6,7 +6,7 @@ import { bucketsOf, isCustom } from './native-histogram.ts';
 /** `{count:3, sum:5, [-1,-0.5):1, (0.5,1]:2}`: non-empty buckets, a bracket where the bound belongs to the bucket. */
 export function histogramText(h: NativeHistogram): string {
   const parts = [`count:${formatG(h.count)}`, `sum:${formatG(h.sum)}`];
-  for (const b of bucketsOf(h)) {
+  for (const b of bucketsOf(h, true)) {
     if (b.count === 0) continue;
     const rule = boundaryRule(h, b);
     const open = rule === 1 || rule === 3 ? '[' : '(';

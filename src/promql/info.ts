@@ -10,6 +10,7 @@ import { instantRows } from './select.ts';
 
 /** Labels that identify what an info series describes. */
 const IDENTIFYING = ['instance', 'job'];
+const TARGET_INFO = 'target_info';
 
 export function* infoJoin(c: Context, e: Call, rows: readonly Row[]): Sliced<Row[]> {
   const selector = infoSelectors.get(e)!;
@@ -28,12 +29,16 @@ export function* infoJoin(c: Context, e: Call, rows: readonly Row[]): Sliced<Row
     const key = IDENTIFYING.map((n) => r.labels.get(n)).join('\u0000');
     byIdentity.set(key, [...(byIdentity.get(key) ?? []), r]);
   }
-  const infoNames = new Set(infos.map((r) => r.labels.metricName));
+  // series that the call itself takes for info series are not joined; a selector without a name takes none for such
+  const selected =
+    e.args[1]?.kind === 'selector' ? e.args[1].matchers.filter((m) => m.name === METRIC_NAME) : undefined;
+  const isInfo = (name: string): boolean =>
+    selected ? selected.length > 0 && selected.every((m) => test(m, name)) : name === TARGET_INFO;
   const mustMatch = data.some((m) => !test(m, ''));
   const out: Row[] = [];
   for (const row of rows) {
     if (c.meter.due(c.n)) yield;
-    if (infoNames.has(row.labels.metricName)) {
+    if (isInfo(row.labels.metricName)) {
       out.push(row);
       continue;
     }
@@ -59,6 +64,8 @@ export function* infoJoin(c: Context, e: Call, rows: readonly Row[]): Sliced<Row
         for (const [n, v] of m.labels.entries()) {
           if (n === METRIC_NAME || IDENTIFYING.includes(n) || (wanted.size > 0 && !wanted.has(n)) || row.labels.has(n))
             continue;
+          // two info metrics that say different things of one target
+          if (labels.has(n) && labels.get(n) !== v) throw new VigieError('execution', `conflicting label: ${n}`);
           labels = labels.with(n, v);
         }
       if (newest.size === 0 && mustMatch) continue;

@@ -47,7 +47,7 @@ function spansOf(counts: Counts): { spans: BucketSpan[]; buckets: number[] } {
 }
 
 /** All non-empty buckets from the lowest to the highest, the zero bucket between. */
-export function bucketsOf(h: NativeHistogram): Bucket[] {
+export function bucketsOf(h: NativeHistogram, belowZero = false): Bucket[] {
   const out: Bucket[] = [];
   if (isCustom(h)) {
     const bounds = h.customValues ?? [];
@@ -61,7 +61,8 @@ export function bucketsOf(h: NativeHistogram): Bucket[] {
   }
   for (const [i, count] of [...countsOf(h.negativeSpans, h.negativeBuckets)].reverse())
     out.push({ lower: -exponentialBound(i, h.schema), upper: -exponentialBound(i - 1, h.schema), count });
-  if (h.zeroCount > 0) out.push({ lower: -h.zeroThreshold, upper: h.zeroThreshold, count: h.zeroCount });
+  if (h.zeroCount > 0 || (belowZero && h.zeroCount < 0))
+    out.push({ lower: -h.zeroThreshold, upper: h.zeroThreshold, count: h.zeroCount });
   for (const [i, count] of countsOf(h.positiveSpans, h.positiveBuckets))
     out.push({ lower: exponentialBound(i - 1, h.schema), upper: exponentialBound(i, h.schema), count });
   return out;

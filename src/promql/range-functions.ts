@@ -190,13 +190,17 @@ export function slidingKernel(func: string): ((length: number) => Kernel) | unde
   return func === 'max_over_time' ? slidingMax : func === 'min_over_time' ? slidingMin : undefined;
 }
 
-const smoothing: Kernel = (_t, v, lo, hi, w) => {
-  const sf = w.p1;
-  const tf = w.p2;
+/** Throws when the factors of double_exponential_smoothing are not between 0 and 1; asked of any window with a sample. */
+export function checkSmoothing(sf: number, tf: number): void {
   if (sf <= 0 || sf >= 1)
     throw new VigieError('execution', `invalid smoothing factor. Expected: 0 < sf < 1, got: ${sf.toFixed(6)}`);
   if (tf <= 0 || tf >= 1)
     throw new VigieError('execution', `invalid trend factor. Expected: 0 < tf < 1, got: ${tf.toFixed(6)}`);
+}
+
+const smoothing: Kernel = (_t, v, lo, hi, w) => {
+  const sf = w.p1;
+  const tf = w.p2;
   if (hi - lo < 2) return none(w);
   let s0 = 0;
   let s1 = v[lo]!;
