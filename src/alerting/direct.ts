@@ -35,8 +35,8 @@ export interface DirectMessage {
   readonly buttons?: readonly Button[];
   /** Kinds of channels whose presses come back. */
   readonly pressable?: ReadonlySet<string>;
-  /** Somebody took it: said only to programs that keep incidents of their own. */
-  readonly event?: 'acknowledge';
+  /** Somebody took it, or it is over: said only to programs that keep incidents of their own. */
+  readonly event?: 'acknowledge' | 'resolve';
 }
 
 /** Throws `not_found`, `bad_data`, `bad_config`. */

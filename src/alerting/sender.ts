@@ -29,7 +29,7 @@ export interface Sending {
   readonly mailHeaders?: Readonly<Record<string, string>>;
   readonly buttons?: readonly Button[];
   readonly pressable?: boolean;
-  readonly event?: 'acknowledge';
+  readonly event?: 'acknowledge' | 'resolve';
 }
 
 export class Sender {

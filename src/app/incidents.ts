@@ -9,7 +9,7 @@ import type { RemediationAnswer, TenantPicture } from '../incidents/collections.
 import { HookMappings } from '../incidents/hook-mappings.ts';
 import type { Incident, Signal } from '../incidents/incident.ts';
 import { IncidentService } from '../incidents/incident-service.ts';
-import { groupKeyOf, type OutgoingMessage } from '../incidents/message.ts';
+import { groupKeyOf, type MessageKind, type OutgoingMessage } from '../incidents/message.ts';
 import type { ServiceEdge, ServiceNode } from '../incidents/service-graph.ts';
 import { fromPosted, fromTransition, lost } from '../incidents/signals.ts';
 import { StatusPages } from '../incidents/status-page.ts';
@@ -41,6 +41,11 @@ const CHANGES_MAX = 100;
 /** Alerts of API clients remembered until they end or time out; more are not watched for silence. */
 const POSTED_MAX = 100_000;
 const SILENCE_LOOK_MS = 15_000;
+/** Said only to programs that keep incidents of their own. */
+const EVENT: Readonly<Partial<Record<MessageKind, 'acknowledge' | 'resolve'>>> = {
+  acknowledged: 'acknowledge',
+  drill_over: 'resolve',
+};
 /** What can be done from a message; `view` is a link in its text. */
 const BUTTON_LABEL: Readonly<Record<string, string>> = {
   acknowledge: 'Acknowledge',
@@ -250,6 +255,7 @@ export class Incidents {
       return label ? [{ label, url, value: `${action}:${message.incident}` }] : [];
     });
     const { thread } = message;
+    const event = EVENT[message.kind];
     const delivery = await alerting.sendTo(
       target,
       {
@@ -262,11 +268,11 @@ export class Incidents {
         status: message.status,
         startsAtMs: nowMs,
         ...(message.status === 'resolved' ? { endsAtMs: nowMs } : {}),
-        groupKey: groupKeyOf(tenant, message.incident || message.id),
+        groupKey: groupKeyOf(tenant, message.group ?? (message.incident || message.id)),
         idempotencyKey: message.id,
         reason: message.kind,
         ...(buttons.length > 0 ? { buttons, pressable: new Set(await this.callbackPrograms(tenant)) } : {}),
-        ...(message.kind === 'acknowledged' ? { event: 'acknowledge' as const } : {}),
+        ...(event ? { event } : {}),
         mailHeaders: {
           'Message-ID': thread.messageId,
           ...(thread.inReplyTo ? { 'In-Reply-To': thread.inReplyTo } : {}),
@@ -276,7 +282,7 @@ export class Incidents {
       new AbortController().signal,
     );
     if (!delivery.ok) throw new VigieError('upstream', delivery.error);
-    return message.kind !== 'acknowledged' || delivery.attempts > 0;
+    return event === undefined || delivery.attempts > 0;
   }
 
   async forget(tenant: TenantId): Promise<void> {

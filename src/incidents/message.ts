@@ -11,12 +11,16 @@ export type MessageKind =
   | 'resolved'
   | 'handover'
   | 'stakeholders'
-  | 'drill';
+  | 'drill'
+  | 'drill_over';
 
 export interface OutgoingMessage {
   /** Idempotency key: a receiver that sees it twice may drop the second. */
   readonly id: string;
+  /** '' for what is about none. */
   readonly incident: string;
+  /** What belongs together for programs that keep incidents of their own; default the incident, else the message. */
+  readonly group?: string;
   readonly kind: MessageKind;
   /** Exactly one is set. */
   readonly receiver?: string;

@@ -25,7 +25,7 @@ export const maintenanceSchema = z
 export type MaintenanceWindow = z.output<typeof maintenanceSchema>;
 
 /** Problems as one `bad_data` error that names each path. */
-function checkedBy<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
+export function checkedBy<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw new VigieError(

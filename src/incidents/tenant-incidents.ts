@@ -10,6 +10,8 @@ import { type IncidentPorts, type IncidentSettings, LEARNED, OUTBOX } from './co
 import { isNoIncident } from './component.ts';
 import { type CorrelationDecision, correlate, inheritSummary } from './correlate.ts';
 import { isHigher } from './criticality.ts';
+import { drillOfMessage } from './drill.ts';
+import { DrillWatch } from './drill-watch.ts';
 import { advance, ESCALATION } from './escalation.ts';
 import { Facts } from './facts.ts';
 import { isFlapping, resolveAfterMs } from './flap.ts';
@@ -79,6 +81,7 @@ export class TenantIncidents {
   readonly #facts: Facts;
   readonly #enrichWaiting = new Set<string>();
   readonly #handOvers: HandOverWatch;
+  readonly drills: DrillWatch;
   #closed = false;
 
   constructor(options: TenantIncidentsOptions) {
@@ -103,6 +106,12 @@ export class TenantIncidents {
       live: () => this.#store.live(),
       post: (entry) => this.#change(async (draft) => void draft.outgoing.push(entry)),
     });
+    this.drills = new DrillWatch({
+      tenant: this.tenant,
+      ports: options.ports,
+      directory: this.directory,
+      post: (entries) => this.#change(async (draft) => void draft.outgoing.push(...entries)),
+    });
     this.#teller = new Teller(this.tenant, options.ports, this.directory, () => this.#outbox.size);
     this.#store = new IncidentStore({
       tenant: this.tenant,
@@ -121,6 +130,7 @@ export class TenantIncidents {
   async load(): Promise<void> {
     const { documents, clock } = this.#o.ports;
     await this.directory.load();
+    await this.drills.load();
     await this.#store.load(clock.now() - this.#o.settings.correlation.reopenWindowMs);
     const learned = await documents.collection<CoOccurrenceState>(this.tenant, LEARNED).get('co-occurrence');
     this.#learned = new CoOccurrence(learned?.body);
@@ -546,6 +556,7 @@ export class TenantIncidents {
       }
     }).then(async () => {
       await this.#handOvers.look();
+      await this.drills.look();
       this.#store.forget(this.#o.ports.clock.now() - this.#o.settings.correlation.reopenWindowMs);
     });
   }
@@ -626,6 +637,8 @@ export class TenantIncidents {
 
   /** A delayed message of somebody's personal rules is dropped once the incident was taken. */
   #wanted(entry: OutboxEntry): boolean {
+    const drill = drillOfMessage(entry.message);
+    if (drill !== '') return this.drills.wants(drill);
     if (entry.generation === 0 || entry.attempts > 0) return true;
     const incident = this.#store.held(entry.message.incident);
     return !incident || (isEscalating(incident.state) && incident.escalation.generation === entry.generation);
@@ -642,7 +655,9 @@ export class TenantIncidents {
   #givenUp(entry: OutboxEntry, error: string): void {
     const m = entry.message;
     if (m.incident === '') {
-      this.#o.ports.logger.warn('a hand-over notice was not delivered', { tenant: this.tenant, error });
+      const drill = drillOfMessage(m);
+      if (drill !== '') void this.drills.undelivered(drill, error).catch(() => {});
+      this.#o.ports.logger.warn('a notice or a drill was not delivered', { tenant: this.tenant, error });
       return;
     }
     const text = `could not tell ${m.contact || m.receiver || m.email}: ${error}`;

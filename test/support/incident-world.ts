@@ -63,7 +63,8 @@ export async function world(over: Partial<IncidentPorts> = {}): Promise<World> {
         send: async (tenant, message) => {
           if (w.fail(message)) throw new Error('503 from the receiver');
           // as a receiver without a program that keeps incidents of its own
-          if (message.kind === 'acknowledged' && message.receiver !== 'pagerduty') return false;
+          const event = message.kind === 'acknowledged' || message.kind === 'drill_over';
+          if (event && message.receiver !== 'pagerduty') return false;
           w.sent.push({ tenant, message, atMs: clock.now() });
           return true;
         },

@@ -136,8 +136,8 @@ export interface Notification {
   readonly buttons?: readonly Button[];
   /** Presses come back from this kind of program: its callbacks are set up. */
   readonly pressable?: boolean;
-  /** Not news of alerts: somebody took them. Only channels that say so in `acknowledges` are given it. */
-  readonly event?: 'acknowledge';
+  /** Not news of alerts: somebody took them, or what was said is over. Only channels that say so in `acknowledges` are given it. */
+  readonly event?: 'acknowledge' | 'resolve';
 }
 
 export type Outcome =

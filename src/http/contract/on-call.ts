@@ -1,10 +1,11 @@
 /** On-call: schedules, escalation policies, contacts, maintenance windows. Times are in ms since 1970. */
 import { z } from 'zod';
 import type { Contact } from '../../incidents/contacts.ts';
+import type { Drill, DrillFigures, DrillRun } from '../../incidents/drill.ts';
 import type { Policy } from '../../incidents/policy.ts';
 import type { Schedule, Shift } from '../../incidents/schedule.ts';
 
-export type { Contact, Policy, Schedule, Shift };
+export type { Contact, Drill, DrillFigures, DrillRun, Policy, Schedule, Shift };
 
 /** A document as YAML text, or already as JSON: `{"yaml": "..."}` or `{"document": {...}}`. */
 export const documentInput = z
@@ -65,4 +66,11 @@ export interface MaintenanceAnswer {
     readonly comment: string;
     readonly createdBy: string;
   }[];
+}
+
+/** `GET /vigie/v1/on-call/drills`; runs newest first, figures over 90 days. */
+export interface DrillsAnswer {
+  readonly drills: readonly { readonly drill: Drill; readonly nextAtMs?: number }[];
+  readonly runs: readonly DrillRun[];
+  readonly figures: DrillFigures;
 }

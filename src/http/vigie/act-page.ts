@@ -1,8 +1,15 @@
 /** The two small pages behind a signed link: one that asks, one that says what was done. No script, no outside file. */
-import type { Incident } from '../../incidents/incident.ts';
 import type { LinkAction } from '../../incidents/signed-link.ts';
 
 type Language = 'en' | 'fr' | 'de';
+
+/** What the page is about: an incident, or a drill. */
+export interface ActSubject {
+  readonly id: string;
+  readonly title: string;
+  readonly state: string;
+  readonly criticality?: string;
+}
 
 const WORDS: Readonly<Record<Language, Readonly<Record<LinkAction | 'done' | 'state' | 'hint', string>>>> = {
   en: {
@@ -37,7 +44,7 @@ const WORDS: Readonly<Record<Language, Readonly<Record<LinkAction | 'done' | 'st
   },
 };
 
-export function confirmPage(incident: Incident, action: LinkAction, token: string, language: Language): string {
+export function confirmPage(incident: ActSubject, action: LinkAction, token: string, language: Language): string {
   const w = WORDS[language];
   return page(
     language,
@@ -46,14 +53,14 @@ export function confirmPage(incident: Incident, action: LinkAction, token: strin
   );
 }
 
-export function donePage(incident: Incident, action: LinkAction, language: Language): string {
+export function donePage(incident: ActSubject, action: LinkAction, language: Language): string {
   const w = WORDS[language];
   return page(language, incident, `<p role="status">${html(w.done)}: ${html(w[action])}</p>`);
 }
 
-function page(language: Language, i: Incident, inner: string): string {
+function page(language: Language, i: ActSubject, inner: string): string {
   const w = WORDS[language];
-  return `<!doctype html><html lang="${language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="robots" content="noindex"><title>${html(i.id)} · Vigie</title><style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}button{font:inherit;padding:.6rem 1.2rem}</style><h1>${html(i.id)} (${i.criticality})</h1><p>${html(i.title)}</p><p>${html(w.state)}: ${html(i.state)}</p>${inner}</html>`;
+  return `<!doctype html><html lang="${language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="robots" content="noindex"><title>${html(i.id)} · Vigie</title><style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}button{font:inherit;padding:.6rem 1.2rem}</style><h1>${html(i.id)}${i.criticality ? ` (${i.criticality})` : ''}</h1><p>${html(i.title)}</p><p>${html(w.state)}: ${html(i.state)}</p>${inner}</html>`;
 }
 
 export const html = (text: string): string =>

@@ -226,6 +226,30 @@ describe('on-call over HTTP', () => {
     time_zone: 'Europe/Berlin',
     layers: [{ name: 'w', start: '2026-01-05T09:00', rotation: { every: '1w', users: ['ada', 'ben'] } }],
   };
+  it('holds a drill by hand: its link acknowledges it, audited, and no incident is there', async () => {
+    await using s = await served();
+    const put = (kind: string, document: unknown) => s.call('PUT', `/vigie/v1/on-call/${kind}`, { document });
+    await put('schedules', schedule);
+    for (const name of ['ada', 'ben'])
+      await put('contacts', { version: 1, kind: 'contact', name, rules: [{ email: `${name}@example.org` }] });
+    const drill = { version: 1, kind: 'drill', name: 'weekly', schedule: 'primary', cron: '0 10 * * mon' };
+    expect((await put('drills', { ...drill, cron: 'never' })).status).toBe(400);
+    expect((await put('drills', drill)).status).toBe(200);
+    expect((await s.call('POST', '/vigie/v1/on-call/drills/none/runs')).status).toBe(404);
+    const held = await s.call('POST', '/vigie/v1/on-call/drills/weekly/runs');
+    expect([held.status, held.json.result]).toEqual([201, 'waiting']);
+    await s.clock.advance(1_000);
+    const link = new URL(s.sent.find((m) => m.kind === 'drill')!.links[0]!.url);
+    const page = await s.call('GET', link.pathname + link.search);
+    expect(page.text).toContain('weekly');
+    const answer = async () => (await s.call('GET', '/vigie/v1/on-call/drills')).json;
+    expect((await answer()).runs[0].result).toBe('waiting');
+    await s.call('POST', link.pathname + link.search);
+    expect(await answer()).toMatchObject({ runs: [{ result: 'acknowledged' }], figures: { held: 1, people: 2 } });
+    expect((await s.call('GET', '/vigie/v1/incidents')).json.incidents).toEqual([]);
+    expect((await s.call('DELETE', '/vigie/v1/on-call/drills/weekly')).status).toBe(200);
+  });
+
   it('keeps schedules, policies, contacts; refuses what points nowhere or is still used', async () => {
     await using s = await served();
     const put = (kind: string, document: unknown) => s.call('PUT', `/vigie/v1/on-call/${kind}`, { document });

@@ -12,6 +12,7 @@ import {
 } from '../../incidents/chat-callback.ts';
 import type { RemediationAnswer } from '../../incidents/collections.ts';
 import { componentOf } from '../../incidents/component.ts';
+import { isDrill } from '../../incidents/drill.ts';
 import type { HookMappings } from '../../incidents/hook-mappings.ts';
 import { BY_PERSON, type Incident } from '../../incidents/incident.ts';
 import type { IncidentFilter, IncidentService } from '../../incidents/incident-service.ts';
@@ -36,7 +37,7 @@ import {
   noteInput,
 } from '../contract/incidents.ts';
 import { EDITOR, type HttpAnswer, type HttpRequest, INGEST, PUBLIC, RESPONDER, type Route, VIEWER } from '../route.ts';
-import { confirmPage, donePage } from './act-page.ts';
+import { type ActSubject, confirmPage, donePage } from './act-page.ts';
 
 export interface IncidentRoutePorts {
   readonly incidents: IncidentService;
@@ -305,8 +306,8 @@ function callbackRoutes(ports: IncidentRoutePorts): Route[] {
       summary: 'The page behind a signed link; changes nothing',
       handle: async (request): Promise<HttpAnswer> => {
         const c = claims(request);
-        const incident = await ports.incidents.get(tenantId(c.tenant), c.incident);
-        const page = confirmPage(incident, c.action, request.query.get('token')!, languageOf(request));
+        const subject = await subjectOf(ports, tenantId(c.tenant), c.incident);
+        const page = confirmPage(subject, c.action, request.query.get('token')!, languageOf(request));
         return { headers: PAGE_HEADERS, body: page };
       },
     },
@@ -318,9 +319,13 @@ function callbackRoutes(ports: IncidentRoutePorts): Route[] {
       summary: 'Do what a signed link is for',
       handle: async (request): Promise<HttpAnswer> => {
         const c = claims(request);
-        await wished(tenantId(c.tenant), { action: c.action, incident: c.incident, actor: c.addressee });
-        const incident = await ports.incidents.get(tenantId(c.tenant), c.incident);
-        return { headers: PAGE_HEADERS, body: donePage(incident, c.action, languageOf(request)) };
+        const tenant = tenantId(c.tenant);
+        if (isDrill(c.incident)) {
+          await ports.auditExternal(tenant, c.addressee, 'drill.acknowledge', c.incident);
+          await (await ports.incidents.tenant(tenant)).drills.acknowledge(c.incident, c.addressee);
+        } else await wished(tenant, { action: c.action, incident: c.incident, actor: c.addressee });
+        const subject = await subjectOf(ports, tenant, c.incident);
+        return { headers: PAGE_HEADERS, body: donePage(subject, c.action, languageOf(request)) };
       },
     },
     {
@@ -368,6 +373,13 @@ function callbackRoutes(ports: IncidentRoutePorts): Route[] {
       },
     },
   ];
+}
+
+async function subjectOf(ports: IncidentRoutePorts, tenant: TenantId, id: string): Promise<ActSubject> {
+  if (!isDrill(id)) return ports.incidents.get(tenant, id);
+  const run = (await (await ports.incidents.tenant(tenant)).drills.runs()).find((r) => r.id === id);
+  if (!run) throw new VigieError('not_found', `no drill ${JSON.stringify(id.slice(0, 150))}`);
+  return { id: 'DRILL', title: `${run.drill}: ${run.user}`, state: run.result };
 }
 
 /** By the key that its events are sent under, which no template can hide; else by the id in the title. */

@@ -10,7 +10,13 @@ import { VigieError } from '../../lib/errors.ts';
 import { yamlProblem, yamlValue } from '../../lib/nesting.ts';
 import type { RequestContext } from '../../tenancy/context.ts';
 import { parseBody } from '../body.ts';
-import { documentInput, maintenanceInput, type OnCallAnswer, overrideInput } from '../contract/on-call.ts';
+import {
+  type DrillsAnswer,
+  documentInput,
+  maintenanceInput,
+  type OnCallAnswer,
+  overrideInput,
+} from '../contract/on-call.ts';
 import { EDITOR, type HttpRequest, RESPONDER, type Route, VIEWER } from '../route.ts';
 import { secondsOf } from './incidents.ts';
 
@@ -75,6 +81,7 @@ export function onCallRoutes(ports: OnCallRoutePorts): Route[] {
       put: (d, value) => d.putSchedule(value),
       remove: (d, name) => d.removeSchedule(name),
     }),
+    ...drillRoutes(ports),
     ...maintenanceRoutes(ports, directory),
   ];
 }
@@ -191,6 +198,66 @@ function scheduleRoutes({ clock, audit }: OnCallRoutePorts, directory: Directory
         // what is over needs no override any more
         const overrides = [...schedule.overrides.filter((o) => o.to > clock.now() - 30 * DAY_MS), override];
         return { json: await d.putSchedule({ ...schedule, overrides }) };
+      },
+    },
+  ];
+}
+
+function drillRoutes({ incidents, audit }: OnCallRoutePorts): Route[] {
+  const drills = async (request: HttpRequest) => (await incidents.tenant(request.context.tenant)).drills;
+  const path = '/vigie/v1/on-call/drills';
+  return [
+    {
+      ...base,
+      method: 'GET',
+      path,
+      access: VIEWER,
+      summary: 'Drills, those held lately, and how well the on-call people answered',
+      handle: async (request) => {
+        const d = await drills(request);
+        const answer: DrillsAnswer = { drills: d.list(), runs: await d.runs(), figures: await d.figures() };
+        return { json: answer };
+      },
+    },
+    {
+      ...base,
+      method: 'PUT',
+      path,
+      access: EDITOR,
+      summary: 'Create or change: drill, as YAML or JSON',
+      input: documentInput,
+      handle: async (request) => {
+        const value = documentOf(request);
+        const d = await drills(request);
+        const name = String((value as { name?: unknown } | null)?.name ?? '');
+        await audit(request.context, 'drill.put', name, d.get(name), value);
+        return { json: await d.put(value) };
+      },
+    },
+    {
+      ...base,
+      method: 'DELETE',
+      path: `${path}/:name`,
+      access: EDITOR,
+      summary: 'Remove: drill',
+      handle: async (request) => {
+        const d = await drills(request);
+        const name = request.params['name']!;
+        await audit(request.context, 'drill.delete', name, d.get(name), undefined);
+        if (!(await d.remove(name))) throw new VigieError('not_found', `no drill ${JSON.stringify(name)}`);
+        return {};
+      },
+    },
+    {
+      ...base,
+      method: 'POST',
+      path: `${path}/:name/runs`,
+      access: RESPONDER,
+      summary: 'Hold a drill now: whoever is on call is paged, as a drill',
+      handle: async (request) => {
+        const name = request.params['name']!;
+        await audit(request.context, 'drill.hold', name, undefined, undefined);
+        return { status: 201, json: await (await drills(request)).hold(name) };
       },
     },
   ];
