@@ -7,6 +7,7 @@ import { RouterProvider } from '@tanstack/react-router';
 import { createRoot } from 'react-dom/client';
 import { ApiError } from './api/client.ts';
 import { sessionQuery } from './api/session.ts';
+import { followVersion } from './follow-version.ts';
 import { read, remember, startI18n } from './lib/i18n.ts';
 import { router } from './router.tsx';
 
@@ -45,6 +46,7 @@ const colours = {
   clear: () => {},
 };
 
+followVersion();
 // who it is, the page's code and the words are fetched side by side, not one after the other
 void queries.prefetchQuery(sessionQuery);
 void router.load();

@@ -1,14 +1,17 @@
 /**
- * A range query that stays current. With `refresh=live` the range is fetched once, then each live step appends a point;
- * after a lost stream it is fetched anew. With a refresh interval it is fetched each time. Steps are aligned to the clock.
+ * A range query that stays current. With `refresh=live` the range is fetched once, then each live step appends a point
+ * (use-live-queries.ts). With a refresh interval it is fetched each time. Steps are aligned to the clock.
  */
 import { useQuery } from '@tanstack/react-query';
-import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
-import { appendStep, type Columns, toColumns } from '../lib/series.ts';
+import { useMemo, useSyncExternalStore } from 'react';
+import { type Columns, toColumns } from '../lib/series.ts';
 import { absoluteRange, isRelative, parseDurationMs, stepFor } from '../lib/time-range.ts';
 import { useView } from '../lib/view.ts';
-import { liveState, onLiveEvent, onLiveState, watchQuery } from '../live/live-client.ts';
+import { liveState, onLiveState } from '../live/live-client.ts';
 import { type QueryStats, queryRange } from './prometheus.ts';
+import { type LiveEntry, useLiveQueries } from './use-live-queries.ts';
+
+const NOTHING: readonly LiveEntry[] = [];
 
 export interface RangeState {
   readonly columns: Columns | undefined;
@@ -42,8 +45,9 @@ export function useRange(expr: string, options: RangeOptions = {}): RangeState {
   const stepMs =
     options.stepMs ?? stepFor(isRelative(range) ? span : absoluteRange(range, Date.now(), utc), widthPx, minStepMs);
   const live = (options.live ?? true) && refresh === 'live' && isRelative(range) && offsetMs === 0;
+  const key = ['range', tenant, expr, range.from, range.to, stepMs, offsetMs];
   const query = useQuery({
-    queryKey: ['range', tenant, expr, range.from, range.to, stepMs, offsetMs],
+    queryKey: key,
     enabled: enabled && expr.trim() !== '',
     queryFn: async ({ signal }) => {
       const { startMs, endMs } = absoluteRange(range, Date.now(), utc);
@@ -63,39 +67,18 @@ export function useRange(expr: string, options: RangeOptions = {}): RangeState {
     },
     refetchInterval: refresh === 'off' || refresh === 'live' ? false : (parseDurationMs(refresh) ?? false),
     placeholderData: (previous) => previous,
-    staleTime: 2_000,
+    staleTime: live ? Number.POSITIVE_INFINITY : 2_000,
+    structuralSharing: false,
     retry: 1,
   });
-  const fetched = query.data?.columns;
-  const [advanced, setAdvanced] = useState<{ base: Columns; columns: Columns } | undefined>();
-  useEffect(() => {
-    if (!live || !fetched || query.isPlaceholderData) return;
-    let columns = fetched;
-    return watchQuery({ expr, stepMs }, (data) => {
-      if (!data.result) return;
-      columns = appendStep(columns, data.atMs / 1_000, stepMs / 1_000, data.result);
-      setAdvanced({ base: fetched, columns });
-    });
-  }, [live, fetched, expr, stepMs, query.isPlaceholderData]);
+  const entries: readonly LiveEntry[] = [
+    { key, tenant, expr, stepMs, liveStepMs: stepMs, instant: false, onGrid: true, shiftMs: 0 },
+  ];
+  useLiveQueries(live ? entries : NOTHING, { enabled: enabled && expr.trim() !== '', range, utc });
   const { refetch } = query;
-  useEffect(() => {
-    if (!live) return;
-    let first = true;
-    return onLiveEvent((event) => {
-      if (event !== 'hello') return;
-      if (!first) void refetch(); // the stream was lost: what passed meanwhile is fetched
-      first = false;
-    });
-  }, [live, refetch]);
-  const connection = useLiveState();
-  useEffect(() => {
-    if (!live || connection === 'open') return;
-    const timer = setInterval(() => void refetch(), Math.max(stepMs, 10_000));
-    return () => clearInterval(timer);
-  }, [live, connection, refetch, stepMs]);
   return useMemo(
     () => ({
-      columns: advanced && advanced.base === fetched ? advanced.columns : fetched,
+      columns: query.data?.columns,
       stepMs,
       loading: query.isLoading,
       error: query.error,
@@ -104,6 +87,6 @@ export function useRange(expr: string, options: RangeOptions = {}): RangeState {
       tookMs: query.data?.tookMs,
       refetch: () => void refetch(),
     }),
-    [advanced, fetched, stepMs, query.isLoading, query.error, query.data, refetch],
+    [stepMs, query.isLoading, query.error, query.data, refetch],
   );
 }

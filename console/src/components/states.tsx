@@ -1,9 +1,11 @@
 /** Loading, empty, error and no-data: every page and panel uses these, so that each state looks and reads the same. */
 import { Alert, Button, Loader, Text } from '@mantine/core';
 import { IconAlertTriangle, IconMoodEmpty } from '@tabler/icons-react';
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect } from 'react';
 import { ApiError } from '../api/client.ts';
+import { isMissingCode } from '../lib/new-version.ts';
 import { useText } from '../lib/use-text.ts';
+import { version } from '../lib/version.ts';
 
 export function Loading() {
   const { t } = useText();
@@ -54,6 +56,9 @@ export function Problem({ error, retry }: { readonly error: unknown; readonly re
 }
 
 export function PageError({ error, retry }: { readonly error: unknown; readonly retry?: () => void }) {
+  useEffect(() => {
+    if (isMissingCode(error)) void version.missing();
+  }, [error]);
   return (
     <div style={{ padding: 16, maxWidth: 720 }}>
       <Problem error={error} retry={retry} />

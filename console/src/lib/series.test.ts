@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { appendStep, legendName, metricName, summarise, telling, toColumns } from './series.ts';
+import { advance, legendName, mergePart, metricName, summarise, telling, toColumns } from './series.ts';
 
 describe('columns', () => {
   it('keeps gaps, and puts points on the grid', () => {
@@ -37,10 +37,11 @@ describe('columns', () => {
       15,
       15,
     );
-    const next = appendStep(start, 30, 15, [
-      { metric: { a: '1' }, value: [30, '3'] },
-      { metric: { a: '3' }, value: [30, '7'] },
-    ]);
+    const step = [
+      { metric: { a: '1' }, value: [30, '3'] as const },
+      { metric: { a: '3' }, value: [30, '7'] as const },
+    ];
+    const next = advance(start, 30, 15, step, 15);
     expect(next.times).toEqual([15, 30]);
     expect(next.series.map((s) => s.values)).toEqual([
       [2, 3],
@@ -48,44 +49,61 @@ describe('columns', () => {
       [null, 7],
     ]);
   });
-  it('fills missed steps with gaps, and ignores what is old', () => {
-    const start = toColumns(
-      [
-        {
-          metric: {},
-          values: [
-            [0, '1'],
-            [15, '2'],
-            [30, '3'],
-          ],
-        },
-      ],
-      0,
-      30,
-      15,
-    );
-    expect(appendStep(start, 60, 15, [{ metric: {}, value: [60, '5'] }]).series[0]!.values).toEqual([3, null, 5]);
-    expect(appendStep(start, 30, 15, [])).toBe(start);
-    expect(appendStep(start, 15, 15, [])).toBe(start);
+  const three = toColumns(
+    [
+      {
+        metric: {},
+        values: [
+          [0, '1'],
+          [15, '2'],
+          [30, '3'],
+        ],
+      },
+    ],
+    0,
+    30,
+    15,
+  );
+  const five = [{ metric: {}, value: [37, '5'] as const }];
+  it('ignores what is not new', () => {
+    expect(advance(three, 30, 15, five, 0)).toBe(three);
+    expect(advance(three, 15, 15, five, 0)).toBe(three);
   });
-  it('survives a jump longer than the window', () => {
-    const start = toColumns(
+  it('moves the newest point on until it is a step away from the one before', () => {
+    const next = advance(three, 37, 15, five, 0);
+    expect(next.times).toEqual([0, 15, 30, 37]);
+    expect(advance(next, 42, 15, [{ metric: {}, value: [42, '6'] }], 0).times).toEqual([0, 15, 30, 42]);
+    expect(advance(next, 45, 15, five, 0).times).toEqual([0, 15, 30, 37, 45]);
+  });
+  it('lets a series go that has slid out, and keeps one whose value cannot be drawn', () => {
+    const next = advance(three, 60, 15, [{ metric: { b: '1' }, value: [60, 'NaN'] }], 45);
+    expect(next).toEqual({ times: [60], series: [{ metric: { b: '1' }, values: [null] }] });
+  });
+  it('takes a part in between: known series, fresh ones, and one that has ended', () => {
+    const part = toColumns(
       [
+        { metric: { a: 'fresh' }, values: [[15, '8']] },
         {
           metric: {},
           values: [
-            [0, '1'],
-            [15, '2'],
+            [15, '2.5'],
+            [30, '3.5'],
           ],
         },
       ],
-      0,
       15,
+      45,
       15,
     );
-    const next = appendStep(start, 15_000, 15, [{ metric: {}, value: [15_000, '5'] }]);
-    expect(next.times).toEqual([14_985, 15_000]);
-    expect(next.series[0]!.values).toEqual([null, 5]);
+    const next = mergePart(three, part, 0);
+    expect(next.times).toEqual([0, 15, 30, 45]);
+    expect(next.series).toEqual([
+      { metric: {}, values: [1, 2.5, 3.5, null] },
+      { metric: { a: 'fresh' }, values: [null, 8, null, null] },
+    ]);
+    const inner = toColumns([], 15, 15, 15);
+    expect(mergePart(three, inner, 0).series[0]!.values).toEqual([1, null, 3]);
+    expect(mergePart(three, inner, 15).times).toEqual([15, 30]);
   });
 });
 

@@ -51,36 +51,92 @@ export function parseValue(text: string): number {
   return text === 'NaN' ? Number.NaN : Number(text);
 }
 
-/** One live step appended: every series moves on, the oldest step leaves. Earlier or repeated steps are ignored. */
-export function appendStep(
+export type VectorValue = { readonly metric: Metric; readonly value: readonly [number, string] };
+
+/** What a chart can draw: neither NaN nor an infinity. */
+const drawn = (text: string): number | null => {
+  const n = parseValue(text);
+  return Number.isFinite(n) ? n : null;
+};
+
+/**
+ * One live step: every series moves on, what is older than `startS` leaves. A step less than `stepS` after the last but
+ * one takes the place of the last. A step that is not new changes nothing.
+ */
+export function advance(
   columns: Columns,
   atS: number,
   stepS: number,
-  vector: readonly { readonly metric: Metric; readonly value: readonly [number, string] }[],
+  vector: readonly VectorValue[],
+  startS: number,
 ): Columns {
   const last = columns.times.at(-1);
-  if (last === undefined || atS <= last) return columns;
-  const missing = Math.min(columns.times.length, Math.round((atS - last) / stepS));
-  if (missing < 1) return columns;
-  const times = columns.times.slice(missing);
-  for (let i = missing - 1; i >= 0; i--) times.push(atS - i * stepS);
-  const byKey = new Map(vector.map((v) => [metricKey(v.metric), v]));
-  const pad: null[] = new Array(missing - 1).fill(null);
-  const series = columns.series.map((s) => {
+  if (last !== undefined && atS <= last) return columns;
+  const before = columns.times.at(-2);
+  const end = columns.times.length - (before !== undefined && atS - before < stepS * 0.999 ? 1 : 0);
+  const from = Math.min(end, firstAt(columns.times, startS));
+  const times = columns.times.slice(from, end);
+  times.push(atS);
+  const fresh = new Map(vector.map((v) => [metricKey(v.metric), v]));
+  const series = columns.series.flatMap((s) => {
     const key = metricKey(s.metric);
-    const found = byKey.get(key);
-    byKey.delete(key);
-    const n = found ? parseValue(found.value[1]) : Number.NaN;
-    return { metric: s.metric, values: [...s.values.slice(missing), ...pad, Number.isFinite(n) ? n : null] };
+    const found = fresh.get(key);
+    fresh.delete(key);
+    const values = s.values.slice(from, end);
+    if (!found && !hasPoints(values)) return [];
+    values.push(found ? drawn(found.value[1]) : null);
+    return [{ metric: s.metric, values }];
   });
-  for (const fresh of byKey.values()) {
+  for (const v of fresh.values()) {
     const values: (number | null)[] = new Array(times.length).fill(null);
-    const n = parseValue(fresh.value[1]);
-    values[times.length - 1] = Number.isFinite(n) ? n : null;
-    series.push({ metric: fresh.metric, values });
+    values[times.length - 1] = drawn(v.value[1]);
+    series.push({ metric: v.metric, values });
   }
   return { times, series };
 }
+
+/** `part` in the place of what `columns` has between its ends; what is older than `startS` leaves. */
+export function mergePart(columns: Columns, part: Columns, startS: number): Columns {
+  const first = part.times[0];
+  if (first === undefined) return columns;
+  const slack = 1e-3;
+  const before = firstAt(columns.times, first - slack);
+  const after = firstAt(columns.times, part.times.at(-1)! + slack);
+  const from = Math.min(before, firstAt(columns.times, startS));
+  const times = [...columns.times.slice(from, before), ...part.times, ...columns.times.slice(after)];
+  const found = new Map(part.series.map((s) => [metricKey(s.metric), s]));
+  const nothing: null[] = new Array(part.times.length).fill(null);
+  const series = columns.series.flatMap((s) => {
+    const key = metricKey(s.metric);
+    const middle = found.get(key)?.values;
+    found.delete(key);
+    const values = [...s.values.slice(from, before), ...(middle ?? nothing), ...s.values.slice(after)];
+    return middle || hasPoints(values) ? [{ metric: s.metric, values }] : [];
+  });
+  for (const s of found.values())
+    series.push({
+      metric: s.metric,
+      values: [
+        ...new Array(before - from).fill(null),
+        ...s.values,
+        ...new Array(columns.times.length - after).fill(null),
+      ],
+    });
+  return { times, series };
+}
+
+const firstAt = (times: readonly number[], at: number): number => {
+  let low = 0;
+  let high = times.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (times[middle]! < at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+};
+/** A series that has slid out of the range leaves, as it would be missing in an answer asked now. */
+const hasPoints = (values: readonly (number | null)[]): boolean => values.some((v) => v !== null);
 
 export function metricKey(metric: Metric): string {
   return Object.keys(metric)

@@ -17,7 +17,12 @@ let tenant: string | undefined;
 let state: LiveState = 'connecting';
 const stateListeners = new Set<() => void>();
 const eventListeners = new Set<EventListener>();
-const queryListeners = new Map<string, { query: LiveQueryWish; listeners: Set<(data: LiveQueryData) => void> }>();
+/** What comes of a watched query: its steps, or why it does not run live. */
+export interface QueryWatcher {
+  readonly step: (data: LiveQueryData) => void;
+  readonly refused: (reason: string) => void;
+}
+const watched = new Map<string, { query: LiveQueryWish; watchers: Set<QueryWatcher>; refused: string | undefined }>();
 let post: ((wish: LiveWish | 'bye' | 'pong') => void) | undefined;
 let scheduled = false;
 
@@ -30,7 +35,13 @@ function receive(message: LiveMessage | 'ping'): void {
     state = message.state;
     for (const listener of stateListeners) listener();
   } else if (message.kind === 'query') {
-    for (const listener of queryListeners.get(message.key)?.listeners ?? []) listener(message.data);
+    const entry = watched.get(message.key);
+    if (entry) entry.refused = undefined;
+    for (const watcher of entry?.watchers ?? []) watcher.step(message.data);
+  } else if (message.kind === 'refused') {
+    const entry = watched.get(message.key);
+    if (entry) entry.refused = message.error;
+    for (const watcher of entry?.watchers ?? []) watcher.refused(message.error);
   } else for (const listener of eventListeners) listener(message.event, message.data);
 }
 
@@ -60,7 +71,7 @@ function schedule(): void {
     scheduled = false;
     if (tenant === undefined) return;
     if (!post) connect();
-    post?.({ tenant, csrf: currentCsrfToken(), queries: [...queryListeners.values()].map((e) => e.query) });
+    post?.({ tenant, csrf: currentCsrfToken(), queries: [...watched.values()].map((e) => e.query) });
   });
 }
 
@@ -81,19 +92,21 @@ export function onLiveEvent(listener: EventListener): () => void {
   eventListeners.add(listener);
   return () => void eventListeners.delete(listener);
 }
-export function watchQuery(query: LiveQueryWish, listener: (data: LiveQueryData) => void): () => void {
+export function watchQuery(query: LiveQueryWish, watcher: QueryWatcher): () => void {
   const key = queryKey(query);
-  let entry = queryListeners.get(key);
+  let entry = watched.get(key);
   if (!entry) {
-    queryListeners.set(key, (entry = { query, listeners: new Set() }));
+    watched.set(key, (entry = { query, watchers: new Set(), refused: undefined }));
     schedule();
   }
   const found = entry;
-  found.listeners.add(listener);
+  found.watchers.add(watcher);
+  // who comes later learns what the others were told
+  if (found.refused !== undefined) queueMicrotask(() => found.refused !== undefined && watcher.refused(found.refused));
   return () => {
-    found.listeners.delete(listener);
-    if (found.listeners.size > 0) return;
-    queryListeners.delete(key);
+    found.watchers.delete(watcher);
+    if (found.watchers.size > 0 || watched.get(key) !== found) return;
+    watched.delete(key);
     schedule();
   };
 }

@@ -24,6 +24,7 @@ function setUp() {
   const sources: FakeSource[] = [];
   const posts: { url: string; csrf: string; body: { client: string; queries: { id: string; expr: string }[] } }[] = [];
   const delays: { ms: number; run: () => void }[] = [];
+  const answers: { ok: boolean; status: number; refused: Record<string, string> }[] = [];
   const hub = new LiveHub({
     open: (url) => {
       sources.push(new FakeSource(url));
@@ -31,7 +32,7 @@ function setUp() {
     },
     post: async (url, csrf, body) => {
       posts.push({ url, csrf, body: body as never });
-      return { ok: true, status: 200, refused: {} };
+      return answers.shift() ?? { ok: true, status: 200, refused: {} };
     },
     delay: (ms, run) => void delays.push({ ms, run }),
   });
@@ -44,7 +45,7 @@ function setUp() {
     hub.attach(name, (m) => got.push(m));
     return got;
   };
-  return { hub, sources, posts, delays, settle, tab };
+  return { hub, sources, posts, delays, answers, settle, tab };
 }
 const up = { expr: 'up', stepMs: 5_000 };
 const load = { expr: 'node_load1', stepMs: 5_000 };
@@ -111,6 +112,43 @@ describe('LiveHub', () => {
     expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
     expect(sources).toHaveLength(8);
     expect(got.filter((m) => m.kind === 'state').at(-1)).toMatchObject({ state: 'lost' });
+  });
+
+  it('says why a query does not run live, and offers it again', async () => {
+    const { hub, sources, posts, delays, answers, settle, tab } = setUp();
+    const [a, b] = [{}, {}];
+    const gotA = tab(a);
+    const gotB = tab(b);
+    hub.want(a, { tenant: 't', csrf: '', queries: [up] });
+    hub.want(b, { tenant: 't', csrf: '', queries: [load] });
+    answers.push({ ok: true, status: 200, refused: { q2: 'tenant t has 1 live queries, at most 1 are allowed' } });
+    sources[0]!.emit('hello', { client: 'c1', atMs: 0, fresh: true });
+    await settle();
+    await settle();
+    const refusedIn = (got: LiveMessage[]) => got.filter((m) => m.kind === 'refused');
+    expect(refusedIn(gotA)).toEqual([]);
+    expect(refusedIn(gotB)).toEqual([
+      { kind: 'refused', key: queryKey(load), error: 'tenant t has 1 live queries, at most 1 are allowed' },
+    ]);
+    expect(delays.map((d) => d.ms)).toEqual([]);
+    expect(posts).toHaveLength(2);
+    expect(posts[1]!.body).toEqual(posts[0]!.body);
+  });
+
+  it('sends no more queries than a stream may watch, and keeps those that run', async () => {
+    const { hub, sources, posts, settle, tab } = setUp();
+    const a = {};
+    const got = tab(a);
+    const many = Array.from({ length: 200 }, (_, i) => ({ expr: `m${i}`, stepMs: 5_000 }));
+    hub.want(a, { tenant: 't', csrf: '', queries: many });
+    sources[0]!.emit('hello', { client: 'c1', atMs: 0, fresh: true });
+    await settle();
+    hub.want(a, { tenant: 't', csrf: '', queries: [up, ...many] });
+    await settle();
+    expect(posts.at(-1)!.body.queries).toHaveLength(200);
+    expect(got.filter((m) => m.kind === 'refused')).toEqual([
+      { kind: 'refused', key: queryKey(up), error: 'over 200 live queries in this browser' },
+    ]);
   });
 
   it('closes the stream when the last tab leaves', () => {

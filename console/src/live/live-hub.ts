@@ -5,6 +5,9 @@
  */
 import type { LiveEventData, LiveEventKind, LiveHello, LiveQueryData } from '../../../src/http/contract/live.ts';
 
+/** As the server's contract says; a type is all that may come from there. */
+const QUERIES_MAX: typeof import('../../../src/http/contract/live.ts').LIVE_QUERIES_PER_CLIENT_MAX = 200;
+
 export interface LiveQueryWish {
   readonly expr: string;
   readonly stepMs: number;
@@ -19,6 +22,8 @@ export type LiveState = 'connecting' | 'open' | 'lost';
 export type LiveMessage =
   | { readonly kind: 'state'; readonly state: LiveState }
   | { readonly kind: 'query'; readonly key: string; readonly data: LiveQueryData }
+  /** The query does not run live: over quota, or it cannot be read. It is offered again from time to time. */
+  | { readonly kind: 'refused'; readonly key: string; readonly error: string }
   | { readonly kind: 'event'; readonly event: Exclude<LiveEventKind, 'query'>; readonly data: unknown };
 
 export interface EventSourceLike {
@@ -40,6 +45,8 @@ const RETRY_MS_MIN = 1_000;
 const RETRY_MS_MAX = 30_000;
 /** Wishes of tabs arrive in bursts while a page renders. */
 const GATHER_MS = 120;
+/** Refused queries are offered again: others may have left room meanwhile. */
+const OFFER_AGAIN_MS = 30_000;
 const CLOSED = 2;
 const KINDS: readonly LiveEventKind[] = ['hello', 'snapshot', 'alert', 'rule', 'target', 'query', 'incident'];
 
@@ -54,7 +61,9 @@ interface Stream {
   csrf: string;
   sending: boolean;
   sent: string;
+  /** Ids by query, of those that were sent. */
   ids: Map<string, string>;
+  offering: boolean;
 }
 
 export class LiveHub {
@@ -88,6 +97,7 @@ export class LiveHub {
         sending: false,
         sent: '',
         ids: new Map(),
+        offering: false,
       };
       this.#streams.set(wish.tenant, stream);
       this.#connect(stream);
@@ -178,21 +188,49 @@ export class LiveHub {
     if (client === undefined) return;
     const wanted = new Map<string, LiveQueryWish>();
     for (const tab of this.#watchers(stream.tenant)) for (const q of tab.wish!.queries) wanted.set(queryKey(q), q);
-    const set = [...wanted.keys()].sort().join('\n');
+    // those that run go first: a query more must not push out one that somebody looks at
+    const keys = [...wanted.keys()].sort((a, b) => Number(stream.ids.has(b)) - Number(stream.ids.has(a)));
+    const over = keys.splice(QUERIES_MAX);
+    for (const key of over) this.#refuse(stream, key, `over ${QUERIES_MAX} live queries in this browser`);
+    const set = keys.toSorted().join('\n');
     if (set === stream.sent) return;
-    const ids = new Map<string, string>();
-    for (const key of wanted.keys()) ids.set(key, stream.ids.get(key) ?? `q${++this.#ids}`);
-    stream.ids = ids;
+    stream.ids = new Map(keys.map((key) => [key, stream.ids.get(key) ?? `q${++this.#ids}`]));
     stream.sent = set;
     const prefix = stream.tenant === '' ? '' : `/t/${encodeURIComponent(stream.tenant)}`;
-    const queries = [...wanted].map(([key, q]) => ({ id: ids.get(key)!, ...q }));
+    const queries = keys.map((key) => ({ id: stream.ids.get(key)!, ...wanted.get(key)! }));
+    let refused = over.length > 0;
     try {
       const answer = await this.#ports.post(`${prefix}/vigie/v1/live/subscriptions`, stream.csrf, { client, queries });
-      if (!answer.ok) stream.sent = '';
-      for (const [id, error] of Object.entries(answer.refused)) this.#receive(stream, 'query', { id, atMs: 0, error });
+      if (!answer.ok) {
+        stream.sent = '';
+        refused = true;
+      }
+      for (const [id, error] of Object.entries(answer.refused)) {
+        refused = true;
+        const key = [...stream.ids].find(([, of]) => of === id)?.[0];
+        if (key !== undefined) this.#refuse(stream, key, error);
+      }
     } catch {
-      stream.sent = ''; // the next hello, or the next wish, tries again
+      stream.sent = '';
+      refused = true;
     }
+    if (refused) this.#offerAgain(stream);
+  }
+
+  #refuse(stream: Stream, key: string, error: string): void {
+    for (const tab of this.#watchers(stream.tenant))
+      if (tab.wish!.queries.some((q) => queryKey(q) === key)) tab.send({ kind: 'refused', key, error });
+  }
+
+  #offerAgain(stream: Stream): void {
+    if (stream.offering) return;
+    stream.offering = true;
+    this.#ports.delay(OFFER_AGAIN_MS, () => {
+      stream.offering = false;
+      if (this.#streams.get(stream.tenant) !== stream) return;
+      stream.sent = '';
+      void this.#subscribe(stream);
+    });
   }
 }
 

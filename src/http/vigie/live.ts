@@ -31,7 +31,13 @@ interface Stream {
   readonly context: RequestContext;
   push(text: string): void;
   close(): void;
-  stopQueries: (() => void)[];
+  /** By id: what it watches, and how to end that. */
+  watched: Map<string, Watched>;
+}
+interface Watched {
+  readonly expr: string;
+  readonly stepMs: number;
+  readonly stop: () => void;
 }
 
 export function liveRoutes(ports: LiveRoutePorts): Route[] {
@@ -75,8 +81,17 @@ export function liveRoutes(ports: LiveRoutePorts): Route[] {
         if (!stream || stream.context.tenant !== context.tenant || stream.context.principal.id !== context.principal.id)
           throw new VigieError('not_found', 'no such live stream');
         const refused: Record<string, string> = {};
-        const started: (() => void)[] = [];
+        const watched = new Map<string, Watched>();
+        const asked = new Map(input.queries.map((q) => [q.id, q]));
+        if (asked.size < input.queries.length) throw new VigieError('bad_data', 'queries: every id must occur once');
+        // what it watches already goes on, without its newest result being sent again; what it leaves makes room first
+        for (const [id, before] of stream.watched) {
+          const now = asked.get(id);
+          if (now && now.expr === before.expr && now.stepMs === before.stepMs) watched.set(id, before);
+          else before.stop();
+        }
         for (const { id, expr, stepMs } of input.queries) {
+          if (watched.has(id)) continue;
           try {
             ports.checkQuery(expr);
             const viewer = (r: LiveResult): void =>
@@ -88,24 +103,16 @@ export function liveRoutes(ports: LiveRoutePorts): Route[] {
                   ...(r.error === undefined ? {} : { error: r.error }),
                 }),
               );
-            started.push(
-              ports.queries.add(
-                context.tenant,
-                scopeKey(context),
-                context,
-                { expr, stepMs },
-                viewer,
-                ports.liveQueriesMax(context),
-              ),
-            );
+            const query = { expr, stepMs };
+            const most = ports.liveQueriesMax(context);
+            const stop = ports.queries.add(context.tenant, scopeKey(context), context, query, viewer, most);
+            watched.set(id, { expr, stepMs, stop });
           } catch (error) {
             refused[id] = messageOf(error);
           }
         }
-        // the old ones go last, so that a query in both sets goes on without a pause
-        for (const stop of stream.stopQueries) stop();
-        stream.stopQueries = started;
-        const answer: LiveSubscriptionsAnswer = { accepted: started.length, refused };
+        stream.watched = watched;
+        const answer: LiveSubscriptionsAnswer = { accepted: watched.size, refused };
         return { json: answer };
       },
     },
@@ -124,7 +131,7 @@ function openStream(request: HttpRequest, streams: Map<string, Stream>, ports: L
   let open = true;
   const stream: Stream = {
     context,
-    stopQueries: [],
+    watched: new Map(),
     push(text) {
       if (queue.length >= QUEUE_MAX) return this.close();
       queue.push(text);
@@ -160,8 +167,8 @@ function openStream(request: HttpRequest, streams: Map<string, Stream>, ports: L
     timer.cancel();
     unsubscribe();
     streams.delete(client);
-    for (const stop of stream.stopQueries) stop();
-    stream.stopQueries = [];
+    for (const { stop } of stream.watched.values()) stop();
+    stream.watched = new Map();
     signal.removeEventListener('abort', end);
   };
   return (async function* () {

@@ -43,6 +43,12 @@ export interface FakeServer extends AsyncDisposable {
   alertCount: number;
   /** Every request but the session's and the files' fails. */
   broken: boolean;
+  /** Why no query runs live; '' when they do. */
+  refuseLive: string;
+  /** Range queries asked, newest last; seconds. */
+  readonly ranges: { readonly expr: string; readonly start: number; readonly end: number; readonly step: number }[];
+  /** Ends every open stream, as a restart does. */
+  dropStreams(): void;
 }
 
 export async function startFakeServer(): Promise<FakeServer> {
@@ -56,6 +62,11 @@ export async function startFakeServer(): Promise<FakeServer> {
     asked: [],
     signedIn: true,
     broken: false,
+    refuseLive: '',
+    ranges: [],
+    dropStreams: () => {
+      for (const s of streams) s.destroy();
+    },
     alertCount: 3,
     tenants: [
       { id: 'platform', name: 'Platform', role: 'admin', synthetic: false },
@@ -113,6 +124,11 @@ export async function startFakeServer(): Promise<FakeServer> {
         return void response.on('close', () => streams.delete(response));
       case '/vigie/v1/live/subscriptions':
         subscriptions = (JSON.parse(body) as { queries: typeof subscriptions }).queries;
+        if (state.refuseLive !== '') {
+          const refused = Object.fromEntries(subscriptions.map((q) => [q.id, state.refuseLive]));
+          subscriptions = [];
+          return json({ accepted: 0, refused });
+        }
         return json({ accepted: subscriptions.length, refused: {} });
       case '/api/v1/query':
         return ok({
@@ -122,6 +138,7 @@ export async function startFakeServer(): Promise<FakeServer> {
         });
       case '/api/v1/query_range': {
         const [start, end, step] = ['start', 'end', 'step'].map((k) => Number(form.get(k))) as [number, number, number];
+        state.ranges.push({ expr: form.get('query') ?? '', start, end, step });
         const result = seriesOf(form.get('query') ?? '', tenant).map((s) => ({
           metric: s.metric,
           values: times(start, end, step)

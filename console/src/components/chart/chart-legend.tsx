@@ -5,7 +5,9 @@ import { summarise } from '../../lib/series.ts';
 import { useText } from '../../lib/use-text.ts';
 
 export const LEGEND_FIGURES = ['last', 'min', 'max', 'avg'] as const;
-export type LegendFigure = (typeof LEGEND_FIGURES)[number] | 'sum';
+export type LegendFigure = (typeof LEGEND_FIGURES)[number] | 'sum' | 'first' | 'count' | 'range' | 'diff';
+/** Counts have no unit. */
+const PLAIN: ReadonlySet<LegendFigure> = new Set(['count']);
 
 export interface LegendSeries {
   readonly name: string;
@@ -26,9 +28,11 @@ export function ChartLegend(props: {
   readonly setAsTable: (on: boolean) => void;
   /** Figures of the table, in their order. */
   readonly figures?: readonly LegendFigure[];
+  readonly sort?: { readonly by: LegendFigure | 'name'; readonly desc: boolean } | undefined;
 }) {
   const figuresShown = props.figures ?? LEGEND_FIGURES;
-  const { series, kind, hidden, toggle, unit, decimals, asTable, setAsTable } = props;
+  const { kind, hidden, toggle, unit, decimals, asTable, setAsTable, sort } = props;
+  const series = sort ? sorted(props.series, sort) : props.series;
   const { t, value } = useText();
   const latest = useRef(toggle);
   latest.current = toggle;
@@ -79,6 +83,28 @@ export function ChartLegend(props: {
   );
 }
 
+function figureOf(values: readonly (number | null)[], figure: LegendFigure): number | null {
+  const s = summarise(values);
+  if (figure === 'range') return s.max === null || s.min === null ? null : s.max - s.min;
+  if (figure === 'diff') return s.last === null || s.first === null ? null : s.last - s.first;
+  return s[figure];
+}
+
+function sorted(
+  series: readonly LegendSeries[],
+  { by, desc }: { readonly by: LegendFigure | 'name'; readonly desc: boolean },
+): readonly LegendSeries[] {
+  const keyed = series.map((s) => ({
+    s,
+    at: by === 'name' ? s.name : (figureOf(s.values, by) ?? Number.NEGATIVE_INFINITY),
+  }));
+  keyed.sort((a, b) =>
+    typeof a.at === 'number' && typeof b.at === 'number' ? a.at - b.at : String(a.at).localeCompare(String(b.at)),
+  );
+  if (desc) keyed.reverse();
+  return keyed.map((k) => k.s);
+}
+
 function Toggle({ asTable, setAsTable }: { readonly asTable: boolean; readonly setAsTable: (on: boolean) => void }) {
   const { t } = useText();
   return (
@@ -120,7 +146,6 @@ const TableRow = memo(function TableRow({
   readonly decimals: number | undefined;
 }) {
   const { value } = useText();
-  const summary = summarise(series.values);
   return (
     <tr>
       <th scope="row">
@@ -128,7 +153,11 @@ const TableRow = memo(function TableRow({
       </th>
       {figures.map((k) => (
         <td key={k} className="num">
-          {value(summary[k], series.unit ?? unit, series.decimals ?? decimals)}
+          {value(
+            figureOf(series.values, k),
+            PLAIN.has(k) ? undefined : (series.unit ?? unit),
+            series.decimals ?? decimals,
+          )}
         </td>
       ))}
     </tr>

@@ -8,12 +8,15 @@ import { useComputedColorScheme } from '@mantine/core';
 import { useElementSize } from '@mantine/hooks';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import uPlot from 'uplot';
-import { namedColour, seriesColour, seriesDash } from '../../lib/palette.ts';
+import { seriesColour } from '../../lib/palette.ts';
 import { useText } from '../../lib/use-text.ts';
 import { useView } from '../../lib/view.ts';
 import { ChartLegend, type LegendFigure } from './chart-legend.tsx';
 import { ChartTable } from './chart-table.tsx';
-import { drawMarks, type Mark, marksNear, type Threshold } from './marks.ts';
+import { CursorTip } from './cursor-tip.tsx';
+import type { Mark, Threshold } from './marks.ts';
+import { plotOptions, setBands } from './plot-options.ts';
+import { stackColumns } from './stacking.ts';
 
 export interface ChartSeries {
   readonly name: string;
@@ -22,9 +25,15 @@ export interface ChartSeries {
   readonly unit?: string | undefined;
   readonly decimals?: number | undefined;
   readonly right?: boolean;
-  readonly points?: boolean;
+  /** `only`: no line between them. */
+  readonly points?: boolean | 'only';
   readonly bars?: boolean;
   readonly stepped?: boolean;
+  readonly smooth?: boolean;
+  /** The line goes on over gaps. */
+  readonly spanGaps?: boolean;
+  /** Series of one group stand on each other. */
+  readonly stack?: string | undefined;
   readonly dashed?: boolean;
   readonly fill?: number;
   readonly width?: number;
@@ -32,6 +41,11 @@ export interface ChartSeries {
   readonly negated?: boolean;
   /** Drawn, but left out of legend and table: the edges of a band. */
   readonly quiet?: boolean;
+}
+export interface ChartLink {
+  readonly text: string;
+  readonly href: string;
+  readonly newTab: boolean;
 }
 export interface ChartProps {
   readonly label: string;
@@ -43,28 +57,32 @@ export interface ChartProps {
   readonly decimals?: number | undefined;
   readonly min?: number | undefined;
   readonly max?: number | undefined;
+  /** Ends that give way to data beyond them. */
+  readonly softMin?: number | undefined;
+  readonly softMax?: number | undefined;
+  readonly logBase?: 2 | 10 | undefined;
+  /** All series of the left axis stand on each other. */
   readonly stacked?: boolean;
+  /** Stacks show shares of the whole; legend, table and tip give the figures as they are. */
+  readonly percent?: boolean;
   readonly thresholds?: readonly Threshold[];
   readonly marks?: readonly Mark[];
   /** Pairs of indexes into `series`: the space between upper and lower is shaded. */
   readonly bands?: readonly { readonly upper: number; readonly lower: number; readonly colour?: string }[];
   readonly legend?: 'list' | 'table' | 'hidden';
   readonly legendFigures?: readonly LegendFigure[] | undefined;
+  readonly legendSort?: { readonly by: LegendFigure | 'name'; readonly desc: boolean } | undefined;
+  /** Where a series leads to from a point; `at` in seconds. */
+  readonly linksOf?: ((series: string, at: number, value: number | null) => readonly ChartLink[]) | undefined;
   readonly syncKey?: string;
   readonly onCanvas?: (canvas: HTMLCanvasElement | undefined) => void;
 }
 
 const ROWS_TABLE_MAX = 500;
-const FOCUS_POINTS_MAX = 20_000;
-
-/** Running sums from the first series upwards; gaps count as nothing. */
-export function stack(series: readonly (readonly (number | null)[])[]): (number | null)[][] {
-  const sum: number[] = [];
-  return series.map((values) => values.map((v, i) => (v === null ? null : (sum[i] = (sum[i] ?? 0) + v))));
-}
+const NOTHING: ReadonlySet<string> = new Set();
 
 export function TimeSeriesChart(props: ChartProps) {
-  const { label, times, series, height = 220, unit, decimals, stacked = false, legend = 'list' } = props;
+  const { label, times, series, height = 220, unit, decimals, percent = false, legend = 'list' } = props;
   const { t, locale, value } = useText();
   const { set, timeZone } = useView();
   const theme = useComputedColorScheme('light');
@@ -76,22 +94,49 @@ export function TimeSeriesChart(props: ChartProps) {
   // the cursor moves often: only the tip is rendered for it
   const onCursor = useRef<(at: number | undefined) => void>(() => undefined);
   const [asTable, setAsTable] = useState(false);
+  const hold = useRef<() => void>(() => undefined);
   const latest = useRef(props);
   latest.current = props;
 
   const colours = useMemo(() => series.map((s, i) => s.colour ?? seriesColour(i, theme)), [series, theme]);
-  const data = useMemo(() => {
-    const columns = series.map((s) => s.values);
-    return [times, ...(stacked ? stack(columns) : columns)] as unknown as uPlot.AlignedData;
-  }, [times, series, stacked]);
+  const groups = series.map((s) => (props.stacked && !s.right ? 'all' : s.stack));
+  const isStacked = groups.some((g) => g !== undefined);
+  // of plain lines the hidden ones change nothing
+  const gone = isStacked ? hidden : NOTHING;
+  const stacking = groups.join('\n');
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `stacking` stands for the groups
+  const stacked = useMemo(
+    () =>
+      stackColumns(
+        series.map((s, i) => ({ values: s.values, group: groups[i], hidden: gone.has(s.name) })),
+        percent,
+      ),
+    [series, stacking, gone, percent],
+  );
+  const data = useMemo(() => [times, ...stacked.columns], [times, stacked]);
   const shape = JSON.stringify([
-    series.map((s) => [s.name, s.right, s.points, s.bars, s.stepped, s.dashed, s.fill, s.width, s.colour]),
+    series.map((s) => [
+      s.name,
+      s.right,
+      s.points,
+      s.bars,
+      s.stepped,
+      s.smooth,
+      s.spanGaps,
+      s.dashed,
+      s.fill,
+      s.width,
+      s.colour,
+      s.stack,
+    ]),
     props.bands,
     unit,
     decimals,
     props.min,
     props.max,
-    stacked,
+    props.logBase,
+    props.stacked,
+    percent,
     theme,
     locale,
     timeZone,
@@ -102,105 +147,24 @@ export function TimeSeriesChart(props: ChartProps) {
   useEffect(() => {
     const element = host.current;
     if (!element || width === 0 || asTable) return;
-    const css = getComputedStyle(document.documentElement);
-    const muted = css.getPropertyValue('--v-muted');
-    const grid = css.getPropertyValue('--v-grid');
-    const zone = timeZone || undefined;
-    const axis = (right: boolean, axisUnit: string | undefined): uPlot.Axis => ({
-      scale: right ? 'y2' : 'y',
-      side: right ? 1 : 3,
-      stroke: muted,
-      font: '11px system-ui',
-      grid: { stroke: grid, width: 1, show: !right },
-      ticks: { show: false },
-      values: (_u, ticks) => ticks.map((v) => value(v, axisUnit, undefined)),
-      size: (_u, labels) => Math.max(36, ...(labels ?? []).map((l) => l.length * 6.4 + 12)),
-    });
-    const rightUnit = series.find((s) => s.right)?.unit ?? unit;
-    const plotOptions: uPlot.Options = {
-      width,
-      height,
-      padding: [8, 8, 0, 0],
-      ...(zone && zone !== 'browser' ? { tzDate: (ts: number) => uPlot.tzDate(new Date(ts * 1e3), zone) } : {}),
-      cursor: {
-        drag: { x: true, y: false },
-        // bringing the nearest line forward draws all of them anew: not with this many points
-        focus: { prox: series.length * times.length > FOCUS_POINTS_MAX ? -1 : 24 },
-        sync: { key: props.syncKey ?? 'time', setSeries: false },
-      },
-      legend: { show: false },
-      scales: {
-        x: { time: true },
-        y: { range: (_u, lo, hi) => scaleRange(lo, hi, latest.current.min, latest.current.max) },
-        y2: { range: (_u, lo, hi) => scaleRange(lo, hi, undefined, undefined) },
-      },
-      axes: [
-        {
-          stroke: muted,
-          font: '11px system-ui',
-          grid: { stroke: grid, width: 1 },
-          ticks: { show: false },
-          values: (u, ticks) => timeTicks(u, ticks, locale, zone),
-          space: 70,
-          size: 26,
-        },
-        axis(false, unit),
-        ...(series.some((s) => s.right) ? [axis(true, rightUnit)] : []),
-      ],
-      series: [
-        {},
-        ...series.map((s, i): uPlot.Series => {
-          const colour = colours[i]!;
-          return {
-            label: s.name,
-            scale: s.right ? 'y2' : 'y',
-            stroke: colour,
-            width: s.quiet ? 0.5 : (s.width ?? 1.6),
-            dash: s.dashed ? [6, 4] : [...seriesDash(i)],
-            ...(s.fill || stacked ? { fill: withAlpha(colour, stacked ? 0.35 : s.fill!) } : {}),
-            ...(s.bars
-              ? { paths: uPlot.paths.bars!({ size: [0.8, 40] }) }
-              : s.stepped
-                ? { paths: uPlot.paths.stepped!({ align: 1 }) }
-                : {}),
-            points: {
-              show: s.points ? true : (u, si, a, b) => b - a < 3 || isolated(u.data[si] as (number | null)[], a, b),
-              size: 4,
-            },
-          };
-        }),
-      ],
-      bands: [
-        ...(props.bands ?? []).map((b) => ({
-          series: [b.upper + 1, b.lower + 1] as [number, number],
-          fill: withAlpha(b.colour ?? colours[b.upper]!, 0.18),
-        })),
-        ...(stacked
-          ? series
-              .slice(1)
-              .map((_, i) => ({ series: [i + 2, i + 1] as [number, number], fill: withAlpha(colours[i + 1]!, 0.35) }))
-          : []),
-      ],
-      hooks: {
-        draw: [
-          (u) =>
-            drawMarks(u, latest.current.thresholds ?? [], latest.current.marks ?? [], (name) =>
-              namedColour(name, theme),
-            ),
-        ],
-        setCursor: [(u) => onCursor.current(u.cursor.idx ?? undefined)],
-        setSelect: [
-          (u) => {
-            if (u.select.width < 6) return;
-            const from = u.posToVal(u.select.left, 'x');
-            const to = u.posToVal(u.select.left + u.select.width, 'x');
-            u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-            set({ from: String(Math.round(from * 1_000)), to: String(Math.round(to * 1_000)) });
-          },
-        ],
-      },
-    };
-    const made = new uPlot(plotOptions, data, element);
+    const made = new uPlot(
+      plotOptions({
+        props: latest.current,
+        width,
+        height,
+        colours,
+        theme,
+        locale,
+        timeZone: timeZone && timeZone !== 'browser' ? timeZone : undefined,
+        value,
+        latest: () => latest.current,
+        onCursor: (at) => onCursor.current(at),
+        zoom: (fromMs, toMs) => set({ from: String(fromMs), to: String(toMs) }),
+      }),
+      data as uPlot.AlignedData,
+      element,
+    );
+    setBands(made, latest.current, colours, stacked.on);
     plot.current = made;
     latest.current.onCanvas?.(made.ctx.canvas);
     for (const [i, s] of series.entries()) if (hidden.has(s.name)) made.setSeries(i + 1, { show: false });
@@ -215,8 +179,13 @@ export function TimeSeriesChart(props: ChartProps) {
     if (width > 0) plot.current?.setSize({ width, height });
   }, [width, height]);
   useEffect(() => {
-    plot.current?.setData(data);
-  }, [data]);
+    const u = plot.current;
+    if (!u) return;
+    u.batch(() => {
+      if (isStacked) setBands(u, latest.current, colours, stacked.on);
+      u.setData(data as uPlot.AlignedData);
+    });
+  }, [data, isStacked, stacked, colours]);
   // marks may come after the data
   const { marks, thresholds } = props;
   const over = useMemo(() => JSON.stringify([marks, thresholds]), [marks, thresholds]);
@@ -276,7 +245,9 @@ export function TimeSeriesChart(props: ChartProps) {
           // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrows move the cursor
           tabIndex={0}
           style={{ height, overflow: 'hidden' }}
+          onClick={() => hold.current()}
           onKeyDown={(e) => {
+            if (e.key === 'Enter') hold.current();
             const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10 }[e.key];
             if (by === undefined) return;
             e.preventDefault();
@@ -285,7 +256,15 @@ export function TimeSeriesChart(props: ChartProps) {
         />
       )}
       {!asTable && (
-        <CursorTip chart={props} shown={shown} hidden={hidden} plot={plot} onCursor={onCursor} width={width} />
+        <CursorTip
+          chart={props}
+          shown={shown}
+          hidden={hidden}
+          plot={plot}
+          onCursor={onCursor}
+          onHold={hold}
+          width={width}
+        />
       )}
       {legend !== 'hidden' && (
         <ChartLegend
@@ -297,118 +276,10 @@ export function TimeSeriesChart(props: ChartProps) {
           toggle={toggle}
           asTable={asTable}
           setAsTable={setAsTable}
+          sort={props.legendSort}
           {...(props.legendFigures ? { figures: props.legendFigures } : {})}
         />
       )}
     </div>
   );
-}
-
-/** What the cursor points at; keeps its own state, so that the chart and its legend rest while the pointer moves. */
-function CursorTip({
-  chart,
-  shown,
-  hidden,
-  plot,
-  onCursor,
-  width,
-}: {
-  readonly chart: ChartProps;
-  readonly shown: readonly (ChartSeries & { readonly colour: string })[];
-  readonly hidden: ReadonlySet<string>;
-  readonly plot: { readonly current: uPlot | undefined };
-  readonly onCursor: { current: (at: number | undefined) => void };
-  readonly width: number;
-}) {
-  const { value, date } = useText();
-  const [cursor, setCursor] = useState<number | undefined>();
-  onCursor.current = setCursor;
-  const { times, unit, decimals } = chart;
-  const at = cursor === undefined ? undefined : times[cursor];
-  if (cursor === undefined || at === undefined) return null;
-  const nearS = ((times.at(-1)! - times[0]!) * 8) / Math.max(1, width);
-  return (
-    <Tip plot={plot.current} width={width}>
-      <div className="muted">{date(at * 1_000)}</div>
-      {marksNear(chart.marks ?? [], at, nearS).map((m) => (
-        <div key={`${m.kind}${m.at}${m.text}`} style={{ fontWeight: 600, overflowWrap: 'anywhere' }}>
-          {m.text}
-        </div>
-      ))}
-      {shown
-        .filter((s) => !hidden.has(s.name) && s.values[cursor] !== null && s.values[cursor] !== undefined)
-        .sort((a, b) => b.values[cursor]! - a.values[cursor]!)
-        .slice(0, TIP_SERIES_MAX)
-        .map((s) => (
-          <div key={s.name} style={{ display: 'flex', gap: 6, alignItems: 'center' }}>
-            <span className="swatch" style={{ background: s.colour }} />
-            <span style={{ flex: 1, overflowWrap: 'anywhere' }}>{s.name}</span>
-            <strong>{value(s.values[cursor], s.unit ?? unit, s.decimals ?? decimals)}</strong>
-          </div>
-        ))}
-    </Tip>
-  );
-}
-const TIP_SERIES_MAX = 12;
-
-function Tip({
-  plot,
-  width,
-  children,
-}: {
-  readonly plot: uPlot | undefined;
-  readonly width: number;
-  readonly children: React.ReactNode;
-}) {
-  const left = (plot?.cursor.left ?? 0) + (plot ? plot.bbox.left / devicePixelRatio : 0);
-  const side = left > width / 2 ? { right: width - left + 12 } : { left: left + 12 };
-  return (
-    <div className="tip" role="status" style={{ top: 8, ...side }}>
-      {children}
-    </div>
-  );
-}
-
-/** The scale with a little air; a flat line gets room, a fixed end stays fixed. */
-function scaleRange(
-  lo: number | null,
-  hi: number | null,
-  min: number | undefined,
-  max: number | undefined,
-): [number, number] {
-  const low = min ?? lo ?? 0;
-  let high = max ?? hi ?? 1;
-  if (high <= low) high = low === 0 ? 1 : low + Math.abs(low) * 0.1;
-  const air = (high - low) * 0.06;
-  return [min ?? (low >= 0 && low - air < 0 ? 0 : low - air), max ?? high + air];
-}
-
-function isolated(values: readonly (number | null)[], from: number, to: number): boolean {
-  let points = 0;
-  for (let i = from; i <= to; i++) if (values[i] !== null && values[i] !== undefined && ++points > 1) return false;
-  return points === 1;
-}
-
-function withAlpha(colour: string, alpha: number): string {
-  return colour.startsWith('#') && colour.length === 7
-    ? `${colour}${Math.round(alpha * 255)
-        .toString(16)
-        .padStart(2, '0')}`
-    : colour;
-}
-
-function timeTicks(u: uPlot, ticks: number[], locale: string, timeZone: string | undefined): string[] {
-  const span = (u.scales['x']!.max ?? 0) - (u.scales['x']!.min ?? 0);
-  const options: Intl.DateTimeFormatOptions =
-    span > 2 * 86_400
-      ? { day: 'numeric', month: 'short', ...(span < 8 * 86_400 ? { hour: '2-digit' } : {}) }
-      : span > 300
-        ? { hour: '2-digit', minute: '2-digit' }
-        : { hour: '2-digit', minute: '2-digit', second: '2-digit' };
-  const format = new Intl.DateTimeFormat(locale, {
-    ...options,
-    hourCycle: 'h23',
-    ...(timeZone && timeZone !== 'browser' ? { timeZone } : {}),
-  });
-  return ticks.map((s) => format.format(s * 1_000));
 }

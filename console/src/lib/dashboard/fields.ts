@@ -1,25 +1,66 @@
 /** What a field shows: defaults with overrides applied, value mappings, threshold colours. */
 import { formatValue } from '../format-value.ts';
 import { namedColour, type Theme } from '../palette.ts';
-import { safeRegex } from '../safe-regex.ts';
 import type { FieldConfig, Override, Panel, ValueMapping } from './model.ts';
+import { nameMatches } from './name-matches.ts';
+import { reduceValues } from './reduce.ts';
+import type { Cell } from './transformations.ts';
 
-/** `/pattern/` as dashboards write it, else the exact name. A pattern that cannot be run matches nothing. */
-export function nameMatches(pattern: string, name: string): boolean {
-  if (!/^\/.*\/[gimsu]*$/.test(pattern)) return pattern === name;
-  return safeRegex(pattern)?.test(name) ?? false;
+/** Overrides by these are applied; others are named by the import's report. */
+export const MATCHERS = [
+  'byName',
+  'byRegexp',
+  'byType',
+  'byTypes',
+  'byFrameRefID',
+  'byNames',
+  'byValue',
+  'numeric',
+  'time',
+];
+
+interface Described {
+  readonly name: string;
+  readonly refId?: string;
+  readonly type: 'number' | 'string' | 'time';
+  readonly values?: readonly Cell[];
 }
 
-function applies(
-  override: Override,
-  field: { name: string; refId?: string; type: 'number' | 'string' | 'time' },
-): boolean {
+const OPERATORS: Readonly<Record<string, (a: number, b: number) => boolean>> = {
+  gte: (a, b) => a >= b,
+  gt: (a, b) => a > b,
+  lte: (a, b) => a <= b,
+  lt: (a, b) => a < b,
+  eq: (a, b) => a === b,
+  neq: (a, b) => a !== b,
+};
+
+function applies(override: Override, field: Described): boolean {
   const { id, options } = override.matcher;
   if (id === 'byName') return options === field.name;
   if (id === 'byRegexp') return nameMatches(String(options), field.name);
   if (id === 'byType') return options === field.type;
   if (id === 'byFrameRefID') return options === field.refId;
-  if (id === 'byNames') return ((options as { names?: string[] })?.names ?? []).includes(field.name);
+  if (id === 'byNames') {
+    const { names = [], mode } = (options ?? {}) as { names?: string[]; mode?: string };
+    return names.includes(field.name) !== (mode === 'exclude');
+  }
+  if (id === 'byTypes') return ((options as { types?: string[] } | undefined)?.types ?? []).includes(field.type);
+  if (id === 'numeric') return field.type === 'number';
+  if (id === 'time') return field.type === 'time';
+  if (id === 'byValue') {
+    const {
+      reducer = 'allIsZero',
+      op = 'gte',
+      value = 0,
+    } = (options ?? {}) as {
+      reducer?: string;
+      op?: string;
+      value?: number;
+    };
+    const found = field.values ? reduceValues(field.values, reducer) : null;
+    return typeof found === 'number' && (OPERATORS[op]?.(found, Number(value)) ?? false);
+  }
   return false;
 }
 
@@ -28,11 +69,13 @@ export function fieldConfig(
   name: string,
   refId?: string,
   type: 'number' | 'string' | 'time' = 'number',
+  values?: readonly Cell[],
 ): FieldConfig {
+  const overrides = panel.fieldConfig?.overrides ?? [];
   const config: Record<string, unknown> = { ...panel.fieldConfig?.defaults };
   const custom: Record<string, unknown> = { ...(config['custom'] as object) };
-  for (const override of panel.fieldConfig?.overrides ?? []) {
-    if (!applies(override, { name, ...(refId ? { refId } : {}), type })) continue;
+  for (const override of overrides) {
+    if (!applies(override, { name, ...(refId ? { refId } : {}), type, ...(values ? { values } : {}) })) continue;
     for (const { id, value } of override.properties) {
       if (id.startsWith('custom.')) custom[id.slice(7)] = value;
       else config[id] = value;

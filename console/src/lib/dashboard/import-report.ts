@@ -1,12 +1,16 @@
 /** Reads a dashboard's JSON as it is exported or shared, and says exactly what of it the console cannot show. */
 import { unitIsKnown } from '../format-value.ts';
-import { migrate } from './migrate.ts';
+import { parseDurationMs } from '../time-range.ts';
+import { MATCHERS } from './fields.ts';
+import { LIBRARY_PANEL, migrate } from './migrate.ts';
 import { type Dashboard, PANEL_TYPES, type Panel } from './model.ts';
-import { isKnownTransformation } from './transformations.ts';
+import { ownRange } from './panel-range.ts';
+import { isKnownTransformation, leftOutOf } from './transformations.ts';
 
 export const SCHEMA_VERSION_MAX = 42;
-const MATCHERS = ['byName', 'byRegexp', 'byType', 'byFrameRefID', 'byNames'];
 const VARIABLE_TYPES = ['query', 'custom', 'constant', 'interval', 'textbox', 'datasource', 'adhoc'];
+/** As in ad-hoc-filters.ts, which is fetched only where a dashboard filters. */
+const FILTER_OPERATORS = ['=', '!=', '=~', '!~'];
 
 export type ImportResult =
   | { readonly problem: string }
@@ -51,24 +55,48 @@ export function reportOn(raw: Dashboard): string[] {
   const report: string[] = [...notes];
   for (const p of allPanels(dashboard)) {
     const where = `panel "${p.title || p.id || p.type}"`;
-    if (!(p.type in PANEL_TYPES)) report.push(`${where}: type ${p.type} is not shown`);
-    else if (p.type === 'piechart') report.push(`${where}: type piechart is shown as bars`);
-    for (const t of p.transformations ?? [])
-      if (!isKnownTransformation(t.id)) report.push(`${where}: transformation ${t.id} is left out`);
-    for (const o of p.fieldConfig?.overrides ?? [])
-      if (!MATCHERS.includes(o.matcher.id)) report.push(`${where}: overrides by ${o.matcher.id} are left out`);
-    const own = p as { timeFrom?: unknown; timeShift?: unknown };
-    if (own.timeFrom) report.push(`${where}: its own time range ${String(own.timeFrom)} is left out`);
-    if (own.timeShift) report.push(`${where}: its time shift ${String(own.timeShift)} is left out`);
-    const stacking = p.fieldConfig?.defaults?.custom?.['stacking'] as { mode?: string } | undefined;
-    if (stacking?.mode === 'percent') report.push(`${where}: stacking to 100 % is shown as a plain stack`);
-    const unit = p.fieldConfig?.defaults?.unit;
-    if (unit && !unitIsKnown(unit)) report.push(`${where}: unit ${unit} is written behind the number`);
-    for (const t of p.targets ?? [])
-      if (t.expr === undefined && p.type in PANEL_TYPES) report.push(`${where}: query ${t.refId ?? ''} is not PromQL`);
+    report.push(...panelReport(p).map((line) => `${where}: ${line}`));
   }
-  for (const v of dashboard.templating?.list ?? [])
+  for (const v of dashboard.templating?.list ?? []) {
     if (!VARIABLE_TYPES.includes(v.type)) report.push(`variable ${v.name}: type ${v.type} is not known`);
-    else if (v.type === 'adhoc') report.push(`variable ${v.name}: ad hoc filters are not applied`);
+    const other = v.type === 'adhoc' ? (v.filters ?? []).filter((f) => !FILTER_OPERATORS.includes(f.operator)) : [];
+    for (const f of other) report.push(`variable ${v.name}: the filter ${f.key} ${f.operator} ${f.value} is left out`);
+  }
+  for (const a of dashboard.annotations?.list ?? [])
+    if (a.builtIn !== 1 && a.enable !== false && !a.expr)
+      report.push(`annotation ${a.name ?? ''}: its query is not PromQL`);
   return report;
+}
+
+function panelReport(p: Panel): string[] {
+  const out: string[] = [];
+  if (p.type === LIBRARY_PANEL)
+    return ['a library panel: its model is not in this file; export it with its library panels'];
+  if (!(p.type in PANEL_TYPES)) out.push(`type ${p.type} is not shown`);
+  for (const t of p.transformations ?? []) {
+    const part = leftOutOf(t);
+    if (!isKnownTransformation(t.id)) out.push(`transformation ${t.id} is left out`);
+    else if (part) out.push(`transformation ${t.id}: ${part} is left out`);
+  }
+  for (const o of p.fieldConfig?.overrides ?? [])
+    if (!MATCHERS.includes(o.matcher.id)) out.push(`overrides by ${o.matcher.id} are left out`);
+  if (p.timeFrom && !p.timeFrom.includes('$') && !ownRange(p.timeFrom))
+    out.push(`its own time range ${p.timeFrom} cannot be read`);
+  if (p.timeShift && !p.timeShift.includes('$') && parseDurationMs(p.timeShift) === undefined)
+    out.push(`its time shift ${p.timeShift} cannot be read`);
+  if (p.type === 'heatmap' && p.options?.['calculate'] === true && p.options['calculation'])
+    out.push(...heatmapReport(p.options['calculation'] as Record<string, unknown>));
+  const unit = p.fieldConfig?.defaults?.unit;
+  if (unit && !unitIsKnown(unit)) out.push(`unit ${unit} is written behind the number`);
+  if (p.type in PANEL_TYPES)
+    for (const t of p.targets ?? [])
+      if (t.foreign) out.push(`query ${t.refId ?? ''} is for ${t.foreign}, not PromQL`);
+      else if (t.expr === undefined) out.push(`query ${t.refId ?? ''} is not PromQL`);
+  return out;
+}
+
+/** Buckets of time are those of the query's step. */
+function heatmapReport(calculation: Readonly<Record<string, unknown>>): string[] {
+  const axis = calculation['yBuckets'] as { scale?: { type?: string } } | undefined;
+  return axis?.scale?.type === 'log' ? ['buckets on a log scale are drawn evenly'] : [];
 }

@@ -3,7 +3,11 @@
  * earlier become a grid. Only for showing: what is stored stays as it came. What is lost on the way is noted.
  * Not here: the meaning of today's keys, which the panels read themselves.
  */
-import type { Dashboard, FieldConfig, Override, Panel, Transformation, ValueMapping } from './model.ts';
+import type { Dashboard, FieldConfig, Link, Override, Panel, Transformation, ValueMapping } from './model.ts';
+import { foreignSource, type SourceOf, sourcesOf } from './sources.ts';
+
+/** Stands in for the type of a library panel whose model is elsewhere. */
+export const LIBRARY_PANEL = 'library-panel';
 
 type Old = Readonly<Record<string, unknown>>;
 type Note = (text: string) => void;
@@ -42,13 +46,39 @@ export function migrate(raw: Dashboard): Migrated {
   const notes: string[] = [];
   const rows = (raw as { rows?: unknown }).rows;
   const panels = Array.isArray(rows) && !raw.panels ? fromRows(list(rows)) : (raw.panels ?? []);
-  const one = (p: Panel): Panel => {
+  const sourceOf = sourcesOf(raw);
+  const one = (stored: Panel): Panel => {
+    const p = fromLibrary(stored, raw);
     const where = `panel "${p.title || p.id || p.type}"`;
-    const changed = migratePanel(p, (what) => notes.push(`${where}: ${what}`));
+    const changed = ownQueries(
+      migratePanel(p, (what) => notes.push(`${where}: ${what}`)),
+      sourceOf,
+    );
     return changed.panels ? { ...changed, panels: changed.panels.map(one) } : changed;
   };
   const { rows: _, ...rest } = raw as Dashboard & { rows?: unknown };
   return { dashboard: { ...rest, panels: panels.map(one) }, notes };
+}
+
+/** A panel kept in a library: an exported file brings its model along, a saved dashboard only its name. */
+function fromLibrary(p: Panel, raw: Dashboard): Panel {
+  if (!p.libraryPanel) return p;
+  const model = raw.__elements?.[p.libraryPanel.uid ?? '']?.model;
+  const { libraryPanel } = p;
+  if (model) return { ...model, ...some({ id: p.id, gridPos: p.gridPos, title: p.title ?? model.title }) };
+  return p.type ? p : { ...p, type: LIBRARY_PANEL, title: p.title ?? libraryPanel.name ?? '' };
+}
+
+/** LogQL and its like stand under `expr` too: they are named, not asked as PromQL. */
+function ownQueries(p: Panel, sourceOf: SourceOf): Panel {
+  if (!Array.isArray(p.targets)) return p;
+  const targets = p.targets.map((t) => {
+    const foreign = foreignSource(p, t, sourceOf);
+    if (foreign === undefined) return t;
+    const { expr: _, ...rest } = t;
+    return { ...rest, foreign };
+  });
+  return { ...p, targets };
 }
 
 const GRID = 24;
@@ -95,6 +125,7 @@ function migratePanel(p: Panel, note: Note): Panel {
   const old = p as unknown as Old;
   if (p.type === 'graph') return graph(p, old, note);
   if (p.type === 'singlestat' || p.type === 'grafana-singlestat-panel') return singleStat(p, old, note);
+  if (p.type === 'grafana-piechart-panel') return oldPie(p, old);
   if (p.type === 'table-old' || (p.type === 'table' && Array.isArray(old['styles']))) return oldTable(p, old, note);
   return p;
 }
@@ -104,7 +135,6 @@ function graph(p: Panel, old: Old, note: Note): Panel {
   const legend = object(old['legend']);
   const lines = old['lines'] !== false;
   const steps = list(old['thresholds']).filter((t) => number(t['value']) !== undefined);
-  if (old['stack'] === true && old['percentage'] === true) note('stacking to 100 % is shown as a plain stack');
   if (object(old['xaxis'])['mode'] === 'histogram' || object(old['xaxis'])['mode'] === 'series')
     note(`x axis by ${String(object(old['xaxis'])['mode'])} is shown over time`);
   for (const t of steps) if (t['op'] === 'lt') note(`threshold below ${String(t['value'])} is drawn as a line only`);
@@ -114,7 +144,7 @@ function graph(p: Panel, old: Old, note: Note): Panel {
     lineWidth: number(old['linewidth']),
     lineInterpolation: old['steppedLine'] === true ? 'stepAfter' : undefined,
     showPoints: old['points'] === true ? 'always' : undefined,
-    stacking: old['stack'] === true ? { mode: 'normal' } : undefined,
+    stacking: old['stack'] === true ? { mode: old['percentage'] === true ? 'percent' : 'normal' } : undefined,
     thresholdsStyle:
       steps.length > 0 ? { mode: steps.some((t) => t['fill'] === true) ? 'line+area' : 'line' } : undefined,
   });
@@ -127,6 +157,13 @@ function graph(p: Panel, old: Old, note: Note): Panel {
       ...(s['yaxis'] === 2 ? [{ id: 'custom.axisPlacement', value: 'right' }] : []),
       ...(s['yaxis'] === 2 && text(right['format']) ? [{ id: 'unit', value: right['format'] }] : []),
       ...(s['transform'] === 'negative-Y' ? [{ id: 'custom.transform', value: 'negative-Y' }] : []),
+      ...(s['stack'] === false ? [{ id: 'custom.stacking', value: { mode: 'none' } }] : []),
+      ...(typeof s['stack'] === 'string'
+        ? [{ id: 'custom.stacking', value: { mode: 'normal', group: s['stack'] } }]
+        : []),
+      ...(s['lines'] === false && s['points'] === true ? [{ id: 'custom.drawStyle', value: 'points' }] : []),
+      ...(text(s['fillBelowTo']) ? [{ id: 'custom.fillBelowTo', value: s['fillBelowTo'] }] : []),
+      ...(s['legend'] === false ? [{ id: 'custom.hideFrom', value: { legend: true } }] : []),
       ...(text(s['color']) ? [fixed(String(s['color']))] : []),
       ...(s['bars'] === true ? [{ id: 'custom.drawStyle', value: 'bars' }] : []),
       ...(number(s['fill']) === undefined ? [] : [{ id: 'custom.fillOpacity', value: number(s['fill'])! * 10 }]),
@@ -230,6 +267,34 @@ function singleStat(p: Panel, old: Old, note: Note): Panel {
   };
 }
 
+function oldPie(p: Panel, old: Old): Panel {
+  const defaults: FieldConfig = some({ unit: text(old['format']), decimals: number(old['decimals']) }) as FieldConfig;
+  const overrides = Object.entries(object(old['aliasColors'])).map(([name, colour]) => ({
+    matcher: { id: 'byName', options: name },
+    properties: [fixed(String(colour))],
+  }));
+  const calc = CALCS[String(old['valueName'] ?? 'current')] ?? 'lastNotNull';
+  return {
+    ...p,
+    type: 'piechart',
+    fieldConfig: { defaults, overrides },
+    options: { reduceOptions: { calcs: [calc] } },
+  };
+}
+
+/** `$__cell` was the value, `$__cell_2` the third column of its row. */
+function cellLink(style: Old): Link {
+  const modern = (url: string): string =>
+    url
+      .replace(/\$\{?__cell_(\d+)(?::\w+)?\}?/g, (_, n: string) => `\${__data.fields[${n}]}`)
+      .replace(/\$\{?__cell(?::\w+)?\}?/g, `\${__value.raw}`);
+  return some({
+    title: text(style['linkTooltip']) ? modern(String(style['linkTooltip'])) : undefined,
+    url: modern(String(style['linkUrl'])),
+    targetBlank: style['linkTargetBlank'] === true,
+  }) as Link;
+}
+
 const TABLE_TRANSFORMS: Readonly<Record<string, string>> = {
   timeseries_to_rows: 'seriesToRows',
   timeseries_to_columns: 'joinByField',
@@ -249,7 +314,7 @@ function oldTable(p: Panel, old: Old, note: Note): Panel {
   const overrides: Override[] = [];
   for (const s of list(old['styles'])) {
     const pattern = String(s['pattern'] ?? '');
-    const properties = [
+    const properties: { id: string; value?: unknown }[] = [
       ...(text(s['alias']) ? [{ id: 'displayName', value: s['alias'] }] : []),
       ...(s['type'] === 'hidden' ? [{ id: 'custom.hidden', value: true }] : []),
       ...(s['type'] === 'number' && text(s['unit']) ? [{ id: 'unit', value: s['unit'] }] : []),
@@ -261,7 +326,7 @@ function oldTable(p: Panel, old: Old, note: Note): Panel {
         ? [{ id: 'thresholds', value: levels(s['thresholds'], s['colors']) }]
         : []),
     ];
-    if (s['link'] === true) note(`link on column ${pattern} is left out`);
+    if (s['link'] === true && text(s['linkUrl'])) properties.push({ id: 'links', value: [cellLink(s)] });
     const id = pattern.startsWith('/') ? 'byRegexp' : 'byName';
     if (properties.length > 0) overrides.push({ matcher: { id, options: pattern }, properties });
   }

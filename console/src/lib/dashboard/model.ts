@@ -7,8 +7,11 @@ export interface Target {
   readonly instant?: boolean;
   readonly range?: boolean;
   readonly interval?: string;
+  readonly intervalFactor?: number;
   readonly hide?: boolean;
   readonly datasource?: unknown;
+  /** The kind of program that it is written for, when it is not PromQL; ours, never saved. */
+  readonly foreign?: string;
 }
 export interface FieldConfig {
   readonly unit?: string;
@@ -43,6 +46,8 @@ export interface Override {
 export interface Transformation {
   readonly id: string;
   readonly disabled?: boolean;
+  /** Frames that it is for; the others pass on unchanged. */
+  readonly filter?: { readonly id: string; readonly options?: unknown };
   readonly options?: Readonly<Record<string, unknown>>;
 }
 export interface Panel {
@@ -61,6 +66,11 @@ export interface Panel {
   readonly repeatDirection?: 'h' | 'v';
   readonly maxPerRow?: number;
   readonly interval?: string;
+  readonly maxDataPoints?: number | null;
+  readonly timeFrom?: string | null;
+  readonly timeShift?: string | null;
+  readonly hideTimeOverride?: boolean;
+  readonly libraryPanel?: { readonly uid?: string; readonly name?: string };
   readonly links?: readonly Link[];
   readonly datasource?: unknown;
   /** Values that a repeat gave to its variable; ours, never saved. */
@@ -80,6 +90,13 @@ export interface Variable {
   readonly hide?: number;
   readonly current?: { readonly value?: unknown; readonly text?: unknown };
   readonly options?: readonly { readonly value: string; readonly text: string; readonly selected?: boolean }[];
+  /** Of an ad hoc variable. */
+  readonly filters?: readonly Filter[];
+}
+export interface Filter {
+  readonly key: string;
+  readonly operator: string;
+  readonly value: string;
 }
 export interface Annotation {
   readonly name?: string;
@@ -101,6 +118,9 @@ export interface Dashboard {
   readonly templating?: { readonly list?: readonly Variable[] };
   readonly annotations?: { readonly list?: readonly Annotation[] };
   readonly links?: readonly Link[];
+  /** What an exported file asks its importer for, and the library panels it brings along. */
+  readonly __inputs?: readonly { readonly name: string; readonly pluginId?: string }[];
+  readonly __elements?: Readonly<Record<string, { readonly model?: Panel }>>;
 }
 
 /** What the console draws; other types get a notice in place. Old names lead to their successors. */
@@ -121,7 +141,7 @@ export const PANEL_TYPES: Readonly<Record<string, string>> = {
   alertlist: 'alertlist',
   dashlist: 'dashlist',
   row: 'row',
-  piechart: 'barchart',
+  piechart: 'piechart',
 };
 
 export interface LaidOut {

@@ -1,8 +1,18 @@
 /** Grafana's table transformations over frames of columns. Those not known are named in the import report and pass data on unchanged. */
 import { safeRegex } from '../safe-regex.ts';
-import { summarise } from '../series.ts';
-import { nameMatches } from './fields.ts';
 import type { Transformation } from './model.ts';
+import { nameMatches } from './name-matches.ts';
+import { reduceValues } from './reduce.ts';
+import {
+  concatenate,
+  convertFieldType,
+  filterByValue,
+  groupingToMatrix,
+  isKnownTest,
+  partitionByValues,
+  rowsToFields,
+  transpose,
+} from './transformations-rows.ts';
 
 export type Cell = number | string | null;
 export interface Field {
@@ -19,47 +29,6 @@ export interface Frame {
 
 type Options = Readonly<Record<string, unknown>>;
 const rowsOf = (frame: Frame): number => Math.max(0, ...frame.fields.map((f) => f.values.length));
-const numbers = (values: readonly Cell[]): (number | null)[] => values.map((v) => (typeof v === 'number' ? v : null));
-
-export function reduceValues(values: readonly Cell[], calc: string): Cell {
-  const s = summarise(numbers(values));
-  switch (calc) {
-    case 'last':
-      return values.at(-1) ?? null;
-    case 'lastNotNull':
-      return [...values].reverse().find((v) => v !== null && !(typeof v === 'number' && Number.isNaN(v))) ?? null;
-    case 'first':
-      return values[0] ?? null;
-    case 'firstNotNull':
-      return values.find((v) => v !== null) ?? null;
-    case 'min':
-      return s.min;
-    case 'max':
-      return s.max;
-    case 'mean':
-      return s.avg;
-    case 'sum':
-    case 'total':
-      return s.sum ?? 0;
-    case 'count':
-      return s.count;
-    case 'range':
-      return s.max === null ? null : s.max - s.min!;
-    case 'diff':
-    case 'delta':
-      return s.last === null ? null : s.last - s.first!;
-    case 'distinctCount':
-      return new Set(values).size;
-    case 'variance':
-    case 'stdDev': {
-      if (s.avg === null) return null;
-      const v = numbers(values).reduce<number>((sum, x) => sum + (x === null ? 0 : (x - s.avg!) ** 2), 0) / s.count;
-      return calc === 'variance' ? v : Math.sqrt(v);
-    }
-    default:
-      return s.last;
-  }
-}
 
 function merge(frames: readonly Frame[]): Frame[] {
   if (frames.length < 2) return [...frames];
@@ -348,6 +317,13 @@ const KNOWN: Readonly<Record<string, (frames: readonly Frame[], options: Options
   groupBy: each(groupBy),
   renameByRegex: each(renameByRegex),
   limit: each(limit),
+  filterByValue: each(filterByValue),
+  concatenate,
+  convertFieldType: each(convertFieldType),
+  rowsToFields: each(rowsToFields),
+  groupingToMatrix: each(groupingToMatrix),
+  partitionByValues,
+  transpose: each(transpose),
   filterByRefId: (frames, options) =>
     frames.filter((f) =>
       String(options['include'] ?? '')
@@ -357,9 +333,29 @@ const KNOWN: Readonly<Record<string, (frames: readonly Frame[], options: Options
 };
 export const isKnownTransformation = (id: string): boolean => id in KNOWN;
 
+/** What of a known transformation is left out, in words for the import's report. */
+export function leftOutOf(step: Transformation): string | undefined {
+  if (step.id !== 'filterByValue') return undefined;
+  const filters = (step.options?.['filters'] ?? []) as { config?: { id?: string } }[];
+  const unknown = filters.map((f) => f.config?.id ?? '').filter((id) => !isKnownTest(id));
+  return unknown.length > 0 ? `test ${unknown.join(', ')}` : undefined;
+}
+
+/** Frames that a step is for; a choice that is not known takes all. */
+function chosen(step: Transformation): (frame: Frame) => boolean {
+  const { id, options } = step.filter ?? {};
+  if ((id !== 'byRefId' && id !== 'byFrameRefID') || typeof options !== 'string') return () => true;
+  return (frame) => nameMatches(options.startsWith('/') ? options : `/^(?:${options})$/`, frame.refId);
+}
+
 export function transform(frames: readonly Frame[], steps: readonly Transformation[]): Frame[] {
   return steps.reduce<Frame[]>(
-    (current, step) => (step.disabled ? current : (KNOWN[step.id]?.(current, step.options ?? {}) ?? current)),
+    (current, step) => {
+      const run = step.disabled ? undefined : KNOWN[step.id];
+      if (!run) return current;
+      const mine = chosen(step);
+      return [...run(current.filter(mine), step.options ?? {}), ...current.filter((f) => !mine(f))];
+    },
     [...frames],
   );
 }

@@ -10,7 +10,7 @@ import { useSession } from '../../api/session.ts';
 import { dashboard as fetchDashboard, saveDashboard, saveSnapshot } from '../../api/vigie.ts';
 import { Empty, Loading, Page, QueryView } from '../../components/states.tsx';
 import { download } from '../../lib/csv.ts';
-import { reportOn } from '../../lib/dashboard/import-report.ts';
+import { allPanels, reportOn } from '../../lib/dashboard/import-report.ts';
 import { interpolate, type Values } from '../../lib/dashboard/interpolate.ts';
 import { migrate } from '../../lib/dashboard/migrate.ts';
 import { type Dashboard, layOut, type Panel } from '../../lib/dashboard/model.ts';
@@ -22,10 +22,16 @@ import { keepOf, type SnapshotData, toggled } from './snapshot-page.tsx';
 import { useAnnotations } from './use-annotations.ts';
 import { useEventMarks } from './use-event-marks.ts';
 import { useTakeaway } from './use-takeaway.ts';
-import { useVariables, VariableBar } from './variables.tsx';
+import { useVariables, VariableBar, valuesOf } from './variables.tsx';
 
 const Editor = lazy(async () => ({ default: (await import('./editor.tsx')).Editor }));
 const History = lazy(async () => ({ default: (await import('./history.tsx')).History }));
+
+/** What is edited are the queries as they are stored: those for other programs are only left out of what is shown. */
+function storedPanel(dashboard: Dashboard, shown: Panel): Panel {
+  const stored = allPanels(dashboard).find((p) => p.id === shown.id);
+  return stored?.targets ? { ...shown, targets: stored.targets } : shown;
+}
 
 export function DashboardPage() {
   const { uid } = useParams({ strict: false }) as { uid: string };
@@ -83,7 +89,7 @@ function Board({
   const shown = useMemo(() => migrate(dashboard).dashboard, [dashboard]);
   const variables = useVariables(dashboard);
   const resolved = variables.data ?? [];
-  const values: Values = useMemo(() => Object.fromEntries(resolved.map((r) => [r.variable.name, r.value])), [resolved]);
+  const values: Values = useMemo(() => valuesOf(resolved), [resolved]);
   const ownMarks = search['marks'] !== '0';
   const fromQueries = useAnnotations(dashboard, values, variables.data !== undefined);
   const fromEvents = useEventMarks(ownMarks);
@@ -225,7 +231,7 @@ function Board({
           gridRef={grid}
           everything={away.everything}
           keep={away.keep}
-          {...(editable ? { edit: (p: Panel) => setEditing({ panel: p }) } : {})}
+          {...(editable ? { edit: (p: Panel) => setEditing({ panel: storedPanel(dashboard, p) }) } : {})}
         />
       )}
       <Suspense>

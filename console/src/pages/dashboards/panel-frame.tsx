@@ -1,5 +1,5 @@
 /** A panel's frame: title, menu (explore, inspect, CSV, PNG, links), and its data only while it is on the screen. */
-import { ActionIcon, Anchor, Code, Menu, Modal, Tabs } from '@mantine/core';
+import { ActionIcon, Anchor, Code, Menu, Modal, Tabs, Tooltip } from '@mantine/core';
 import { useElementSize, useIntersection } from '@mantine/hooks';
 import { IconDotsVertical, IconInfoCircle } from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
@@ -9,14 +9,18 @@ import type { Mark } from '../../components/chart/marks.ts';
 import { Empty } from '../../components/states.tsx';
 import { csv, download } from '../../lib/csv.ts';
 import { interpolate, type Values } from '../../lib/dashboard/interpolate.ts';
+import { linkOf } from '../../lib/dashboard/links.ts';
 import { PANEL_TYPES, type Panel } from '../../lib/dashboard/model.ts';
+import { panelRange } from '../../lib/dashboard/panel-range.ts';
 import { seriesColour } from '../../lib/palette.ts';
+import { durationText } from '../../lib/time-range.ts';
 import { useText } from '../../lib/use-text.ts';
 import { frameSearch, useView } from '../../lib/view.ts';
 import { PanelBody } from './panels/panel-body.tsx';
+import { usePageContext } from './panels/use-page-context.ts';
 import { type PanelData, usePanelData } from './use-panel-data.ts';
 
-const INSTANT = ['table', 'stat', 'gauge', 'bargauge', 'barchart'];
+const INSTANT = ['table', 'stat', 'gauge', 'bargauge', 'barchart', 'piechart'];
 
 export function PanelFrame({
   panel,
@@ -39,7 +43,7 @@ export function PanelFrame({
   readonly fixed?: PanelData | null;
 }) {
   const { t } = useText();
-  const { search } = useView();
+  const { search, range } = useView();
   const navigate = useNavigate();
   const { ref: body, width, height } = useElementSize();
   const { ref: seen, entry } = useIntersection({ rootMargin: '200px' });
@@ -66,7 +70,17 @@ export function PanelFrame({
     if (!asked.loading) keep?.(asked);
   });
   const title = interpolate(panel.title ?? '', scoped, 'text');
-  const links = (panel.links ?? []).filter((l) => l.url && /^(https?:\/\/|\/)/.test(l.url));
+  const page = usePageContext(scoped);
+  const links = (panel.links ?? []).flatMap((l) => linkOf(l, page) ?? []);
+  const own = panelRange(panel, range, scoped);
+  const ownTime = panel.hideTimeOverride
+    ? ''
+    : [
+        own.from && (own.from.startsWith('now') ? own.from : t('time.last', { range: own.from })),
+        own.shift && t('dashboard.shifted', { by: own.shift }),
+      ]
+        .filter(Boolean)
+        .join(', ');
   const asCsv = (): string =>
     csv(
       ['time', ...data.series.map((s) => s.name)],
@@ -83,6 +97,20 @@ export function PanelFrame({
             <IconInfoCircle size={14} aria-label={panel.description}>
               <title>{panel.description}</title>
             </IconInfoCircle>
+          )}
+          {ownTime && (
+            <span className="muted" style={{ fontSize: 12, fontWeight: 400 }}>
+              {' '}
+              {ownTime}
+            </span>
+          )}
+          {data.notLive && (
+            <Tooltip label={notLiveText(t, data)} multiline maw={320} withinPortal>
+              {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the reason is for the keyboard too */}
+              <span className="badge" tabIndex={0} role="note" aria-label={notLiveText(t, data)}>
+                {t('dashboard.asked', { every: durationText(data.everyMs ?? 0) })}
+              </span>
+            </Tooltip>
           )}
         </h2>
         <Menu position="bottom-end">
@@ -122,13 +150,13 @@ export function PanelFrame({
             {edit && <Menu.Item onClick={() => edit(panel)}>{t('dashboard.edit')}</Menu.Item>}
             {links.map((l) => (
               <Menu.Item
-                key={l.url}
+                key={l.href}
                 component="a"
-                href={interpolate(l.url!, scoped, 'text')}
-                target={l.targetBlank ? '_blank' : undefined}
+                href={l.href}
+                target={l.newTab ? '_blank' : undefined}
                 rel="noreferrer noopener"
               >
-                {l.title || l.url}
+                {l.text}
               </Menu.Item>
             ))}
           </Menu.Dropdown>
@@ -156,6 +184,12 @@ export function PanelFrame({
       )}
     </section>
   );
+}
+
+function notLiveText(t: ReturnType<typeof useText>['t'], { notLive, everyMs }: PanelData): string {
+  const every = durationText(everyMs ?? 0);
+  if (notLive?.kind === 'refused') return t('dashboard.notLiveRefused', { reason: notLive.reason, every });
+  return t(notLive?.kind === 'lost' ? 'dashboard.notLiveLost' : 'dashboard.notLiveSilent', { every });
 }
 
 function Inspect({

@@ -1,40 +1,47 @@
-/** The data of a panel: each PromQL target asked as a range or as an instant, as its panel needs it. */
+/**
+ * The data of a panel: each PromQL query asked as a range or as an instant, as its panel needs it, over the panel's own
+ * time and with the dashboard's filters; kept current by the live stream where that is possible.
+ */
 import { useQueries } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { asVector, queryInstant, queryRange } from '../../api/prometheus.ts';
+import { type LiveAnswer, type LiveEntry, type NotLive, useLiveQueries } from '../../api/use-live-queries.ts';
 import { builtInValues, interpolate, type Values } from '../../lib/dashboard/interpolate.ts';
 import type { Panel, Target } from '../../lib/dashboard/model.ts';
-import type { Field, Frame } from '../../lib/dashboard/transformations.ts';
-import {
-  type Columns,
-  legendName,
-  type Metric,
-  metricName,
-  parseValue,
-  shortName,
-  telling,
-  toColumns,
-} from '../../lib/series.ts';
-import { absoluteRange, durationText, parseDurationMs, rateIntervalMs, stepFor } from '../../lib/time-range.ts';
+import { type NamedSeries, panelAnswer, type Shaped } from '../../lib/dashboard/panel-answer.ts';
+import { type PanelRange, panelRange, shifted } from '../../lib/dashboard/panel-range.ts';
+import { toColumns } from '../../lib/series.ts';
+import { durationText, isRelative, parseDurationMs, rateIntervalMs, stepFor } from '../../lib/time-range.ts';
 import { useView } from '../../lib/view.ts';
+import { useFilters } from './use-filters.ts';
 
-export interface NamedSeries {
-  readonly name: string;
-  readonly refId: string;
-  readonly metric: Metric;
-  readonly values: (number | null)[];
-}
-export interface PanelData {
-  readonly times: readonly number[];
-  readonly series: readonly NamedSeries[];
-  readonly frames: readonly Frame[];
+export type { NamedSeries };
+export interface PanelData extends Shaped {
   readonly expressions: readonly { readonly refId: string; readonly expr: string }[];
   readonly loading: boolean;
   readonly error: Error | null;
   readonly refetch: () => void;
+  /** Why it does not come by the live stream though the page is live. */
+  readonly notLive?: NotLive | undefined;
+  /** How often it is asked for then, in milliseconds. */
+  readonly everyMs?: number;
 }
 const REFRESH_MS_MIN = 5_000;
-const FIGURES: ReadonlySet<string> = new Set(['stat', 'gauge', 'bargauge']);
+const STEP_MS_MIN = 5_000;
+/** Newest values of figures and tables come at least this often, however long the range. */
+const NEWEST_MS_MAX = 30_000;
+const FIGURES: ReadonlySet<string> = new Set(['stat', 'singlestat', 'gauge', 'bargauge']);
+
+interface Asked {
+  readonly target: Target & { readonly expr: string };
+  readonly refId: string;
+  readonly expr: string;
+  readonly instant: boolean;
+  readonly stepMs: number;
+  readonly values: Values;
+  /** The text changes as time passes (`$__from`): no stream evaluates that. */
+  readonly moving: boolean;
+}
 
 export function usePanelData(
   panel: Panel,
@@ -44,125 +51,143 @@ export function usePanelData(
   visible: boolean,
 ): PanelData {
   const { tenant, range, refresh, timeZone } = useView();
-  const now = absoluteRange(range, Date.now(), timeZone === 'UTC');
-  const minMs = parseDurationMs(interpolate(panel.interval ?? '', values)) ?? 5_000;
-  const stepMs = stepFor(now, Math.max(200, Math.round(widthPx / 150) * 150), minMs);
-  const built = builtInValues({
-    interval: durationText(stepMs),
-    intervalMs: stepMs,
-    rateInterval: durationText(rateIntervalMs(stepMs)),
-    ...now,
-    dashboard: '',
-    tenant,
-  });
-  const scoped = Object.fromEntries(Object.entries(panel.scoped ?? {}).map(([k, v]) => [k, { values: [v] }]));
-  // the span's ends move with the clock; what a query is about does not
-  const stable: Values = { ...built, ...values, ...scoped };
-  const targets = (panel.targets ?? []).filter(
-    (t): t is Target & { expr: string } => !t.hide && typeof t.expr === 'string' && t.expr.trim() !== '',
-  );
-  const asked = targets.map((t) => ({
-    refId: t.refId ?? 'A',
-    expr: interpolate(t.expr, stable),
-    target: t,
-    instant: t.instant === true && t.range !== true ? true : kind === 'instant' && (t.instant ?? t.format === 'table'),
-  }));
+  const utc = timeZone === 'UTC';
+  const own = panelRange(panel, range, values);
+  const filters = useFilters(values);
+  const width = Math.min(panel.maxDataPoints ? panel.maxDataPoints * 2 : Number.POSITIVE_INFINITY, widthPx);
+  const points = Math.max(200, Math.round(width / 150) * 150);
+  const asked = (panel.targets ?? [])
+    .filter((t): t is Asked['target'] => !t.hide && typeof t.expr === 'string' && t.expr.trim() !== '')
+    .map((target) => askedOf({ target, panel, values, own, utc, points, kind, tenant }));
+  const figure = FIGURES.has(panel.type);
+  const slowestMs = Math.max(REFRESH_MS_MIN, ...asked.map((a) => a.stepMs));
+  const relative = isRelative(own.range);
+  const live = refresh === 'live' && relative;
   const everyMs =
     refresh === 'off'
       ? false
-      : refresh === 'live'
-        ? Math.max(REFRESH_MS_MIN, stepMs)
-        : (parseDurationMs(refresh) ?? false);
+      : refresh !== 'live'
+        ? (parseDurationMs(refresh) ?? false)
+        : // a range that has ended does not change
+          !relative && shifted(own, Date.now(), utc).endMs < Date.now()
+          ? false
+          : slowestMs;
+  const askable = asked.map((a) => {
+    const expr = filters?.apply(a.expr) ?? a.expr;
+    const byStream = live && !a.moving;
+    return {
+      ...a,
+      expr,
+      byStream,
+      key: ['panel', tenant, expr, a.instant, own.range.from, own.range.to, own.shiftMs, a.stepMs],
+    };
+  });
   const results = useQueries({
-    queries: asked.map((a) => ({
-      queryKey: ['panel', tenant, a.expr, a.instant, range.from, range.to, stepMs],
-      enabled: visible,
-      refetchInterval: everyMs,
+    queries: askable.map((a) => ({
+      queryKey: a.key,
+      enabled: visible && filters !== undefined,
+      refetchInterval: a.byStream ? (false as const) : everyMs,
+      // what the stream keeps current is not asked again because somebody looks at it again
+      staleTime: a.byStream ? Number.POSITIVE_INFINITY : 5_000,
+      structuralSharing: false,
       placeholderData: <T>(previous: T | undefined) => previous,
       retry: 1,
-      queryFn: async ({ signal }: { signal: AbortSignal }) => {
-        const { startMs, endMs } = absoluteRange(range, Date.now(), timeZone === 'UTC');
-        if (a.instant)
-          return { vector: asVector((await queryInstant(tenant, a.expr, endMs, signal)).data), columns: undefined };
+      queryFn: async ({ signal }: { signal: AbortSignal }): Promise<LiveAnswer> => {
+        const { startMs, endMs } = shifted(own, Date.now(), utc);
+        if (a.instant) return { vector: asVector((await queryInstant(tenant, a.expr, endMs, signal)).data) };
         // charts keep to the clock's grid so that their points stay; a figure wants the newest value there is
-        const end = FIGURES.has(panel.type) ? Math.floor(endMs / 1_000) * 1_000 : Math.floor(endMs / stepMs) * stepMs;
-        const start = end - Math.ceil((end - startMs) / stepMs) * stepMs;
-        const answer = await queryRange(tenant, { expr: a.expr, startMs: start, endMs: end, stepMs }, signal);
-        return { vector: undefined, columns: toColumns(answer.data, start / 1_000, end / 1_000, stepMs / 1_000) };
+        const end = figure ? Math.floor(endMs / 1_000) * 1_000 : Math.floor(endMs / a.stepMs) * a.stepMs;
+        const start = end - Math.ceil((end - startMs) / a.stepMs) * a.stepMs;
+        const answer = await queryRange(tenant, { expr: a.expr, startMs: start, endMs: end, stepMs: a.stepMs }, signal);
+        return { columns: toColumns(answer.data, start / 1_000, end / 1_000, a.stepMs / 1_000) };
       },
     })),
   });
+  const entries = askable
+    .filter((a) => a.byStream)
+    .map(
+      (a): LiveEntry => ({
+        key: a.key,
+        tenant,
+        expr: a.expr,
+        stepMs: a.stepMs,
+        liveStepMs: a.instant || figure ? Math.min(Math.max(a.stepMs, STEP_MS_MIN), NEWEST_MS_MAX) : a.stepMs,
+        instant: a.instant,
+        onGrid: !figure,
+        shiftMs: own.shiftMs,
+      }),
+    );
+  const notLive = useLiveQueries(entries, { enabled: visible && filters !== undefined, range: own.range, utc });
   const stamp = results.map((r) => r.dataUpdatedAt).join();
   // biome-ignore lint/correctness/useExhaustiveDependencies: the stamp stands for the results
-  const data = useMemo(() => {
-    const frames: Frame[] = [];
-    const all: NamedSeries[] = [];
-    const longest = results
-      .map((r) => r.data?.columns)
-      .filter((c): c is Columns => c !== undefined)
-      .sort((a, b) => (b.times.at(-1) ?? 0) - (a.times.at(-1) ?? 0))[0];
-    const times = longest?.times ?? [];
-    // the queries of a panel are of one moment, though each was asked at its own: else rows of two would never merge
-    const atS = Math.max(0, ...results.flatMap((r) => r.data?.vector?.[0]?.value?.[0] ?? []));
-    for (const [i, result] of results.entries()) {
-      const a = asked[i]!;
-      const legend = a.target.legendFormat ? interpolate(a.target.legendFormat, stable, 'text') : undefined;
-      const { columns, vector } = result.data ?? {};
-      // without a legend, what the series share says nothing: only what tells them apart is written
-      const metrics = columns?.series.map((s) => s.metric) ?? vector?.map((v) => v.metric) ?? [];
-      const differing =
-        legend && legend !== '__auto' ? undefined : new Map(telling(metrics).map((d, k) => [metrics[k]!, d]));
-      const name = (metric: Metric): string =>
-        differing ? shortName(metric, differing.get(metric) ?? {}) : legendName(legend, metric);
-      if (columns) {
-        const same = columns.times.length === times.length && columns.times[0] === times[0];
-        const at = same ? undefined : new Map(columns.times.map((t, k) => [t, k]));
-        for (const s of columns.series) {
-          const values_ = at ? times.map((t) => (at.has(t) ? (s.values[at.get(t)!] ?? null) : null)) : s.values;
-          all.push({ name: name(s.metric), refId: a.refId, metric: s.metric, values: values_ });
-          frames.push({
-            refId: a.refId,
-            fields: [
-              { name: 'Time', type: 'time', values: columns.times.map((t) => t * 1_000) },
-              { name: name(s.metric), type: 'number', values: s.values, labels: s.metric },
-            ],
-          });
-        }
-      }
-      if (vector) {
-        for (const v of vector)
-          if (v.value)
-            all.push({ name: name(v.metric), refId: a.refId, metric: v.metric, values: [numberOf(v.value[1])] });
-        frames.push(vectorFrame(a.refId, vector, asked.length > 1, atS));
-      }
-    }
-    return { times, series: all, frames };
-  }, [stamp, asked.map((a) => a.expr).join('\n')]);
+  const data = useMemo(
+    () =>
+      panelAnswer(
+        results.map((r, i) => {
+          const { refId, target, values: inIt } = asked[i]!;
+          const legend = target.legendFormat ? interpolate(target.legendFormat, inIt, 'text') : undefined;
+          return { refId, legend, columns: r.data?.columns, vector: r.data?.vector };
+        }),
+      ),
+    [stamp, askable.map((a) => a.expr).join('\n')],
+  );
   return {
     ...data,
-    expressions: asked.map(({ refId, expr }) => ({ refId, expr })),
+    expressions: askable.map(({ refId, expr }) => ({ refId, expr })),
     // a panel that was never on the screen has not asked yet: that is not "no data"
     loading: results.some((r) => r.isPending),
     error: results.find((r) => r.error)?.error ?? null,
     refetch: () => results.forEach((r) => void r.refetch()),
+    notLive,
+    everyMs: slowestMs,
   };
 }
 
-const numberOf = (text: string): number | null => {
-  const n = parseValue(text);
-  return Number.isNaN(n) ? null : n;
-};
-
-function vectorFrame(refId: string, vector: ReturnType<typeof asVector>, several: boolean, atS: number): Frame {
-  const labels = [...new Set(vector.flatMap((v) => Object.keys(v.metric)))].sort();
-  const fields: Field[] = [
-    { name: 'Time', type: 'time', values: vector.map(() => atS * 1_000) },
-    ...labels.map((name): Field => ({ name, type: 'string', values: vector.map((v) => v.metric[name] ?? null) })),
-    {
-      name: several ? `Value #${refId}` : 'Value',
-      type: 'number',
-      values: vector.map((v) => (v.value ? numberOf(v.value[1]) : null)),
-    },
-  ];
-  return { refId, name: vector[0] ? metricName(vector[0].metric) : refId, fields };
+/** One query with its variables put in, its step, and whether it can be evaluated by the stream. */
+function askedOf(o: {
+  readonly target: Asked['target'];
+  readonly panel: Panel;
+  readonly values: Values;
+  readonly own: PanelRange;
+  readonly utc: boolean;
+  readonly points: number;
+  readonly kind: 'range' | 'instant';
+  readonly tenant: string;
+}): Asked {
+  const { target, panel, values, own } = o;
+  const scoped = Object.fromEntries(Object.entries(panel.scoped ?? {}).map(([k, v]) => [k, { values: [v] }]));
+  const known: Values = { ...values, ...scoped };
+  const least = (text: string | undefined): number | undefined =>
+    text ? parseDurationMs(interpolate(text, known).replace(/^[<>]=?\s*/, '')) : undefined;
+  const minMs = least(target.interval) ?? least(panel.interval);
+  const factor = Math.max(1, Math.round(target.intervalFactor ?? 1));
+  const span = shifted(own, Date.now(), o.utc);
+  const stepMs = stepFor(span, o.points, Math.max(STEP_MS_MIN, minMs ?? 0)) * factor;
+  // the ends move by whole steps, so that a query stays the same between them
+  const at = (ms: number): Values => ({
+    ...builtInValues({
+      interval: durationText(stepMs),
+      intervalMs: stepMs,
+      rateInterval: durationText(rateIntervalMs(stepMs, minMs)),
+      ...shifted(own, ms, o.utc),
+      dashboard: '',
+      tenant: o.tenant,
+    }),
+    ...known,
+  });
+  const now = Math.floor(Date.now() / stepMs) * stepMs;
+  const inIt = at(now);
+  const expr = interpolate(target.expr, inIt);
+  return {
+    target,
+    refId: target.refId ?? 'A',
+    expr,
+    instant:
+      target.instant === true && target.range !== true
+        ? true
+        : o.kind === 'instant' && (target.instant ?? target.format === 'table'),
+    stepMs,
+    values: inIt,
+    moving: expr !== interpolate(target.expr, at(now + stepMs)),
+  };
 }

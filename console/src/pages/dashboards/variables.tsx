@@ -9,17 +9,32 @@ import { metricName } from '../../lib/series.ts';
 import { absoluteRange } from '../../lib/time-range.ts';
 import { useText } from '../../lib/use-text.ts';
 import { useView } from '../../lib/view.ts';
+import { FilterBar } from './filter-bar.tsx';
+import { FILTERS, filterText } from './use-filters.ts';
 
 const ALL = '$__all';
 const OPTIONS_MAX = 1_000;
 /** Others are named by the import's report. */
-const SHOWN_TYPES = ['query', 'custom', 'constant', 'interval', 'textbox', 'datasource'];
+const SHOWN_TYPES = ['query', 'custom', 'constant', 'interval', 'textbox', 'datasource', 'adhoc'];
 
 export interface Resolved {
   readonly variable: Variable;
   readonly options: readonly string[];
   readonly chosen: readonly string[];
   readonly value: VariableValue;
+}
+
+const split = (joined: string): string[] => joined.split('\u001f').filter((part) => part !== '' && part !== NO_FILTERS);
+/** In an address: all filters of the dashboard taken away. */
+const NO_FILTERS = '-';
+
+/** Values by variable; the filters of all ad hoc variables hold for every query. */
+export function valuesOf(resolved: readonly Resolved[]): Values {
+  const filters = resolved.filter((r) => r.variable.type === 'adhoc').flatMap((r) => r.chosen);
+  return {
+    ...Object.fromEntries(resolved.filter((r) => r.variable.type !== 'adhoc').map((r) => [r.variable.name, r.value])),
+    ...(filters.length > 0 ? { [FILTERS]: { values: filters } } : {}),
+  };
 }
 
 function text(v: unknown): string[] {
@@ -120,8 +135,13 @@ export function useVariables(dashboard: Dashboard | undefined) {
       let values: Values = {};
       for (const [i, variable] of list.entries()) {
         if (!SHOWN_TYPES.includes(variable.type)) continue;
+        if (variable.type === 'adhoc') {
+          const filters = asked[i] === undefined ? (variable.filters ?? []).map(filterText) : split(asked[i]);
+          resolved.push({ variable, options: [], chosen: filters, value: { values: filters } });
+          continue;
+        }
         const options: string[] = await optionsOf(variable, values, tenant, startMs, endMs).catch((): string[] => []);
-        const wanted = (asked[i]?.split('\u001f') as string[] | undefined) ?? text(variable.current?.value);
+        const wanted = (asked[i] === undefined ? undefined : split(asked[i])) ?? text(variable.current?.value);
         let chosen: string[] = wanted.filter(
           (w) => w === ALL || options.includes(w) || variable.type === 'textbox' || variable.type === 'constant',
         );
@@ -152,10 +172,19 @@ export function VariableBar({ resolved }: { readonly resolved: readonly Resolved
   );
   if (shown.length === 0) return null;
   return (
-    <div style={{ display: 'flex', gap: 10, flexWrap: 'wrap', marginBottom: 10 }}>
+    <div style={{ display: 'flex', gap: 10, flexWrap: 'wrap', marginBottom: 10, alignItems: 'flex-end' }}>
       {shown.map(({ variable, options, chosen }) => {
         const label = variable.label || variable.name;
         const choose = (v: readonly string[]): void => set({ [`var-${variable.name}`]: v.join('\u001f') });
+        if (variable.type === 'adhoc')
+          return (
+            <FilterBar
+              key={variable.name}
+              label={label}
+              filters={chosen}
+              change={(next) => choose(next.length > 0 ? next : [NO_FILTERS])}
+            />
+          );
         if (variable.type === 'textbox')
           return (
             <TextInput

@@ -1,80 +1,116 @@
 /** Single figures: stat, gauge and bars. Colour is never the only sign: the figure is always written. */
 import { useComputedColorScheme } from '@mantine/core';
+import type { ReactNode } from 'react';
 import { colourOf, fieldConfig, show } from '../../../lib/dashboard/fields.ts';
+import type { Values } from '../../../lib/dashboard/interpolate.ts';
+import { displayName, linksOf, type ShownLink } from '../../../lib/dashboard/links.ts';
 import type { FieldConfig, Panel } from '../../../lib/dashboard/model.ts';
-import { type Frame, reduceValues, transform } from '../../../lib/dashboard/transformations.ts';
+import { nameMatches } from '../../../lib/dashboard/name-matches.ts';
+import { reduceValues } from '../../../lib/dashboard/reduce.ts';
+import type { Cell, Frame } from '../../../lib/dashboard/transformations.ts';
 import { useText } from '../../../lib/use-text.ts';
 import { useView } from '../../../lib/view.ts';
 import type { PanelData } from '../use-panel-data.ts';
 import type { BodyProps } from './panel-body.tsx';
+import { usePageContext } from './use-page-context.ts';
 
 const FIGURES_MAX = 60;
-interface Figure {
+export interface Figure {
   readonly name: string;
   readonly number: number | null;
   readonly text: string;
   readonly colour: string | undefined;
   readonly config: FieldConfig;
   readonly values: readonly (number | null)[];
+  readonly link: ShownLink | undefined;
+}
+interface Source {
+  readonly name: string;
+  readonly refId: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly values: readonly Cell[];
+  readonly row?: Readonly<Record<string, Cell>>;
 }
 
-function rowFigures(frame: Frame): { name: string; refId: string; values: (number | null)[] }[] {
+/** One figure for each row and number, named by the row's words. */
+function rowFigures(frame: Frame): Source[] {
   const words = frame.fields.filter((f) => f.type === 'string');
   const figures = frame.fields.filter((f) => f.type === 'number');
   const rows = Math.max(0, ...figures.map((f) => f.values.length));
-  return Array.from({ length: rows }, (_, i) => words.map((w) => w.values[i] ?? '').join(' ')).flatMap((name, i) =>
-    figures.map((f) => {
-      const v = f.values[i];
-      return {
-        name: figures.length > 1 ? `${name} ${f.name}`.trim() : name || f.name,
-        refId: frame.refId,
-        values: [typeof v === 'number' ? v : null],
-      };
-    }),
+  return Array.from({ length: rows }, (_, i) => i).flatMap((i) => {
+    const name = words.map((w) => w.values[i] ?? '').join(' ');
+    const row = Object.fromEntries(frame.fields.map((f) => [f.name, f.values[i] ?? null]));
+    return figures.map((f) => ({
+      name: figures.length > 1 ? `${name} ${f.name}`.trim() : name || f.name,
+      refId: frame.refId,
+      labels: Object.fromEntries(words.map((w) => [w.name, String(w.values[i] ?? '')])),
+      values: [f.values[i] ?? null],
+      row,
+    }));
+  });
+}
+
+/** Fields chosen by name; words may be among them. */
+function chosenFigures(frames: readonly Frame[], pattern: string): Source[] {
+  return frames.flatMap((frame) =>
+    frame.fields
+      .filter((f) => nameMatches(pattern, f.name))
+      .map((f) => ({ name: f.name, refId: frame.refId, labels: f.labels ?? {}, values: f.values })),
   );
 }
 
-function useFigures(panel: Panel, data: PanelData): Figure[] {
+export function useFigures(panel: Panel, data: PanelData, values: Values): Figure[] {
   const { locale } = useText();
   const { timeZone } = useView();
+  const page = usePageContext(values);
   const theme = useComputedColorScheme('light');
-  const reduce = (panel.options?.['reduceOptions'] ?? {}) as { calcs?: string[]; values?: boolean };
+  const reduce = (panel.options?.['reduceOptions'] ?? {}) as { calcs?: string[]; values?: boolean; fields?: string };
   const calc = reduce.calcs?.[0] ?? 'lastNotNull';
-  // a bar chart over rows, and a figure told to show all values: one for each row, named by its words
-  const byRow =
-    (panel.type === 'barchart' || reduce.values === true) &&
-    data.frames.some((f) => f.fields.some((x) => x.type === 'string'));
-  const changed = (panel.transformations ?? []).length > 0;
-  const source = byRow
-    ? transform(data.frames, panel.transformations ?? []).flatMap(rowFigures)
-    : changed
-      ? transform(data.frames, panel.transformations!).flatMap((f) =>
-          f.fields
-            .filter((x) => x.type === 'number')
-            .map((x) => ({
-              name: x.name,
-              refId: f.refId,
-              values: x.values.map((v) => (typeof v === 'number' ? v : null)),
-            })),
-        )
-      : data.series;
+  const byRow = reduce.values === true && data.frames.some((f) => f.fields.some((x) => x.type === 'string'));
+  const chosen = reduce.fields && !byRow ? chosenFigures(data.frames, reduce.fields) : [];
+  const source: readonly Source[] =
+    chosen.length > 0
+      ? chosen
+      : byRow
+        ? data.frames.flatMap(rowFigures)
+        : data.series.map((s) => ({ name: s.name, refId: s.refId, labels: s.metric, values: s.values }));
   return source.slice(0, FIGURES_MAX).map((s) => {
-    const config = fieldConfig(panel, s.name, s.refId);
+    const config = fieldConfig(panel, s.name, s.refId, 'number', s.values);
     const value = reduceValues(s.values, calc);
     const shown = show(value, config, locale, timeZone);
+    const name = displayName(config, s.name, s.labels);
+    const about = { name, labels: s.labels, value, text: shown.text, ...(s.row ? { row: s.row } : {}) };
     return {
-      name: config.displayName || s.name,
+      name,
       number: typeof value === 'number' ? value : null,
       text: shown.text,
       colour: colourOf(shown, theme),
       config,
-      values: s.values,
+      values: s.values.map((v) => (typeof v === 'number' ? v : null)),
+      link: linksOf(config, page, about)[0],
     };
   });
 }
 
-export function Stats({ panel, data, height }: BodyProps) {
-  const figures = useFigures(panel, data);
+/** The figure itself, or where it leads. */
+function Told({ figure, children }: { readonly figure: Figure; readonly children: ReactNode }) {
+  const { link } = figure;
+  if (!link) return children;
+  return (
+    <a
+      href={link.href}
+      title={link.text}
+      target={link.newTab ? '_blank' : undefined}
+      rel="noreferrer noopener"
+      style={{ color: 'inherit', textDecorationThickness: 1, textUnderlineOffset: 4 }}
+    >
+      {children}
+    </a>
+  );
+}
+
+export function Stats({ panel, data, height, values }: BodyProps) {
+  const figures = useFigures(panel, data, values);
   const graph = panel.options?.['graphMode'] !== 'none';
   const mode = String(panel.options?.['textMode'] ?? 'auto');
   const names = mode === 'value_and_name' || mode === 'name' || (mode === 'auto' && figures.length > 1);
@@ -129,7 +165,7 @@ export function Stats({ panel, data, height }: BodyProps) {
                 position: 'relative',
               }}
             >
-              {f.text}
+              <Told figure={f}>{f.text}</Told>
             </div>
           )}
         </div>
@@ -182,8 +218,8 @@ function share(f: Figure, highest: number): number {
   return f.number === null || max === min ? 0 : Math.max(0, Math.min(1, (f.number - min) / (max - min)));
 }
 
-export function Gauges({ panel, data, height }: BodyProps) {
-  const figures = useFigures(panel, data);
+export function Gauges({ panel, data, height, values }: BodyProps) {
+  const figures = useFigures(panel, data, values);
   const highest = Math.max(...figures.map((f) => f.number ?? 0), 1);
   return (
     <section
@@ -242,8 +278,8 @@ export function Gauges({ panel, data, height }: BodyProps) {
   );
 }
 
-export function BarGauge({ panel, data }: BodyProps) {
-  const figures = useFigures(panel, data);
+export function BarGauge({ panel, data, values }: BodyProps) {
+  const figures = useFigures(panel, data, values);
   const highest = Math.max(...figures.map((f) => f.number ?? 0), Number.MIN_VALUE);
   return (
     <ul
@@ -267,7 +303,7 @@ export function BarGauge({ panel, data }: BodyProps) {
           <div style={{ display: 'flex', gap: 8, fontSize: 13 }}>
             <span style={{ flex: 1, minWidth: 0, overflowWrap: 'anywhere' }}>{f.name}</span>
             <strong className="num" style={{ color: f.colour }}>
-              {f.text}
+              <Told figure={f}>{f.text}</Told>
             </strong>
           </div>
           <div aria-hidden style={{ height: 8, background: 'var(--v-grid)', borderRadius: 2 }}>

@@ -3,19 +3,24 @@
 import { Anchor } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { useMemo } from 'react';
 import { dashboards } from '../../../api/vigie.ts';
 import type { Mark } from '../../../components/chart/marks.ts';
 import { Empty, Loading, Problem } from '../../../components/states.tsx';
 import { interpolate, type Values } from '../../../lib/dashboard/interpolate.ts';
 import { markdownLite } from '../../../lib/dashboard/markdown-lite.ts';
+import { LIBRARY_PANEL } from '../../../lib/dashboard/migrate.ts';
 import { PANEL_TYPES, type Panel } from '../../../lib/dashboard/model.ts';
+import { shape } from '../../../lib/dashboard/panel-answer.ts';
 import type { Key } from '../../../lib/i18n.ts';
 import { useText } from '../../../lib/use-text.ts';
 import { frameSearch, useView } from '../../../lib/view.ts';
 import { ActiveAlerts } from '../../overview/active-alerts.tsx';
 import type { PanelData } from '../use-panel-data.ts';
+import { BarChart } from './bar-chart.tsx';
 import { BarGauge, Gauges, Stats } from './figures.tsx';
 import { Heatmap } from './heatmap.tsx';
+import { PieChart } from './pie-chart.tsx';
 import { StateTimeline } from './state-timeline.tsx';
 import { TablePanel } from './table-panel.tsx';
 import { TimeSeriesPanel } from './time-series-panel.tsx';
@@ -34,13 +39,23 @@ export interface BodyProps {
   readonly data: PanelData;
   readonly height: number;
   readonly marks: readonly Mark[];
+  /** Of the dashboard, with those that a repeat gave. */
+  readonly values: Values;
   readonly onCanvas?: (canvas: HTMLCanvasElement | undefined) => void;
 }
 
-export function PanelBody(props: BodyProps & { readonly values: Values }) {
-  const { panel, data, values } = props;
+export function PanelBody(given: BodyProps) {
+  const { panel, values } = given;
   const { t } = useText();
+  const { times, series, frames } = given.data;
+  const shaped = useMemo(
+    () => shape({ times, series, frames }, panel.transformations ?? []),
+    [times, series, frames, panel.transformations],
+  );
+  const data = { ...given.data, ...shaped };
+  const props: BodyProps = { ...given, data };
   const type = PANEL_TYPES[panel.type];
+  if (panel.type === LIBRARY_PANEL) return <Empty title={t('dashboard.libraryPanel')} />;
   if (!type)
     return (
       <Empty title={panel.type in NOTICES ? t(NOTICES[panel.type]!) : t('dashboard.notShown', { type: panel.type })} />
@@ -48,6 +63,9 @@ export function PanelBody(props: BodyProps & { readonly values: Values }) {
   if (type === 'text') return <TextPanel panel={panel} values={values} />;
   if (type === 'alertlist') return <ActiveAlerts />;
   if (type === 'dashlist') return <DashboardList />;
+  const foreign = (panel.targets ?? []).map((q) => q.foreign);
+  if (foreign.length > 0 && foreign.every((f) => f !== undefined))
+    return <Empty title={t('dashboard.foreign', { source: [...new Set(foreign)].join(', ') })} />;
   if (data.error && data.series.length === 0) return <Problem error={data.error} retry={data.refetch} />;
   if (data.loading) return <Loading />;
   if (data.series.length === 0 && data.frames.every((f) => (f.fields[0]?.values.length ?? 0) === 0))
@@ -58,8 +76,11 @@ export function PanelBody(props: BodyProps & { readonly values: Values }) {
     case 'gauge':
       return <Gauges {...props} />;
     case 'bargauge':
-    case 'barchart':
       return <BarGauge {...props} />;
+    case 'barchart':
+      return <BarChart {...props} />;
+    case 'piechart':
+      return <PieChart {...props} />;
     case 'table':
       return <TablePanel {...props} />;
     case 'heatmap':
