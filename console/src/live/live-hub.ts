@@ -3,10 +3,16 @@
  * none. Merges what the tabs want to watch, sends it to the server as one set, hands events to those who asked. The
  * browser resumes a broken stream by itself with Last-Event-ID; a stream that was refused is tried again with growing pauses.
  */
-import type { LiveEventData, LiveEventKind, LiveHello, LiveQueryData } from '../../../src/http/contract/live.ts';
+import type {
+  LIVE_QUERIES_PER_CLIENT_MAX,
+  LiveEventData,
+  LiveEventKind,
+  LiveHello,
+  LiveQueryData,
+} from '../../../src/http/contract/live.ts';
 
 /** As the server's contract says; a type is all that may come from there. */
-const QUERIES_MAX: typeof import('../../../src/http/contract/live.ts').LIVE_QUERIES_PER_CLIENT_MAX = 200;
+const QUERIES_MAX: typeof LIVE_QUERIES_PER_CLIENT_MAX = 200;
 
 export interface LiveQueryWish {
   readonly expr: string;
