@@ -27,7 +27,7 @@ export type Value =
   | { readonly kind: 'string'; readonly value: string };
 
 /** The presence of rows of one step that have a float there. Shared: rows are not written to once they are passed on. */
-const ONE_FLOAT = new Uint8Array([FLOAT]);
+export const ONE_FLOAT: Uint8Array = new Uint8Array([FLOAT]);
 
 /** A row of one step with a float; cheaper than `newRow`. */
 export function singleRow(labels: Labels, dropName: boolean, value: number): Row {

@@ -35,24 +35,26 @@ export function ofMetric(name: string): string {
  * Warnings and infos, each text once, with the position of the last expression that said it: what Prometheus keeps.
  */
 export class Annotations {
-  readonly #warnings = new Map<string, Pos | undefined>();
-  readonly #infos = new Map<string, Pos | undefined>();
+  // made when there is something to say: most queries have nothing
+  #warnings: Map<string, Pos | undefined> | undefined;
+  #infos: Map<string, Pos | undefined> | undefined;
 
   warn(message: string, pos?: Pos): void {
-    this.#warnings.set(`PromQL warning: ${message}`, pos);
+    (this.#warnings ??= new Map()).set(`PromQL warning: ${message}`, pos);
   }
 
   info(message: string, pos?: Pos): void {
-    this.#infos.set(`PromQL info: ${message}`, pos);
+    (this.#infos ??= new Map()).set(`PromQL info: ${message}`, pos);
   }
 
   /** A message that is not PromQL's own: from the store. */
   plain(message: string): void {
-    this.#warnings.set(message, undefined);
+    (this.#warnings ??= new Map()).set(message, undefined);
   }
 
   texts(query: string, limit = 10): { readonly warnings: readonly string[]; readonly infos: readonly string[] } {
-    const list = (map: Map<string, Pos | undefined>, kind: string): string[] => {
+    const list = (map: Map<string, Pos | undefined> | undefined, kind: string): string[] => {
+      if (!map) return [];
       const all = [...map].map(([text, pos]) => (pos ? `${text} (${positionText(query, pos.start)})` : text));
       if (all.length <= limit) return all;
       return [...all.slice(0, limit), `${all.length - limit} more ${kind} annotations omitted`];

@@ -10,6 +10,8 @@ interface Wanted {
   readonly endMs: number;
   readonly rangeMs: number;
   readonly func: string | undefined;
+  /** An instant selector read at one time. */
+  readonly lastOnly?: boolean;
 }
 
 /** First step of a subquery after `edgeMs`, on the grid of its step. */
@@ -35,13 +37,23 @@ export async function populate(
   collect(root, startMs, endMs, shared, undefined, wanted);
   const done = new Map<string, readonly SeriesColumns[]>();
   for (const w of wanted) {
-    const key = JSON.stringify([w.selector.matchers.map((m) => [m.name, m.op, m.value]), w.startMs, w.endMs]);
+    // most queries have one selector: nothing to share, no key to build
+    const key =
+      wanted.length === 1
+        ? ''
+        : JSON.stringify([
+            w.selector.matchers.map((m) => [m.name, m.op, m.value]),
+            w.startMs,
+            w.endMs,
+            w.lastOnly === true,
+          ]);
     let found = done.get(key);
     if (!found) {
       const hints: SelectHints = {
         stepMs: shared.queryStepMs,
         rangeMs: w.rangeMs,
         ...(w.func !== undefined && { func: w.func }),
+        ...(w.lastOnly && { lastOnly: true }),
         ...(signal && { signal }),
         warn: (m) => shared.notes.plain(m),
       };
@@ -127,6 +139,7 @@ function collect(e: Expr, startMs: number, endMs: number, s: Shared, func: strin
       endMs: (at ?? endMs) - offset + ahead,
       rangeMs,
       func,
+      lastOnly: rangeMs === 0 && !selector.extended && (at !== undefined || startMs === endMs),
     });
   }
 }

@@ -2,7 +2,7 @@
 import type { NativeHistogram } from '../model/histogram.ts';
 import { isStale, type SeriesColumns } from '../model/sample.ts';
 import type { Expr, Pos, Subquery, VectorSelector } from './ast.ts';
-import { FLOAT, HISTOGRAM, newRow, type Row, repeat, singleRow, withHistograms } from './block.ts';
+import { FLOAT, HISTOGRAM, newRow, ONE_FLOAT, type Row, repeat, singleRow, withHistograms } from './block.ts';
 import { type Context, durationMs, positiveMs, type Sliced } from './context.ts';
 import { lastAtOrBefore, smoothedAt } from './extended-range.ts';
 import { alignedStart, atTime } from './populate.ts';
@@ -32,7 +32,9 @@ export function* instantRows(c: Context, s: VectorSelector, timestamps = false):
       if (Number.isNaN(v) && isStale(values, k)) continue;
       if (read) read[0]!++;
       c.meter.addSamples(1);
-      out.push(singleRow(series.labels, false, timestamps ? ts[k]! / 1000 : v));
+      // a column of one sample is the row's already
+      if (length === 1 && !timestamps) out.push({ labels: series.labels, dropName: false, values, present: ONE_FLOAT });
+      else out.push(singleRow(series.labels, false, timestamps ? ts[k]! / 1000 : v));
       continue;
     }
     let row = newRow(series.labels, n);

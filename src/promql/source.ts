@@ -6,6 +6,8 @@ export interface SelectHints {
   readonly stepMs?: number;
   readonly func?: string;
   readonly rangeMs?: number;
+  /** Only the newest sample of each series in the range is looked at: the answer may leave out the others. */
+  readonly lastOnly?: boolean;
   readonly seriesMax?: number;
   readonly samplesMax?: number;
   readonly signal?: AbortSignal;

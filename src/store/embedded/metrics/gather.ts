@@ -50,6 +50,16 @@ export class Gather {
     return this.#done;
   }
 
+  /** Whoever hands samples over may leave out all but the newest of a series. */
+  get lastOnly(): boolean {
+    return this.#lastOnly;
+  }
+
+  /** Whether the current series has any sample yet. */
+  get hasSome(): boolean {
+    return this.#at > this.#done || this.#histogramTs.length > 0;
+  }
+
   raw(offsets: Int32Array, bits: Uint32Array, at: number, n: number, base: number): void {
     this.#room(n);
     // the samples of a slot ascend: what lies before the range is passed over by halving, not one by one
@@ -63,7 +73,15 @@ export class Gather {
     }
     let end = at + n;
     const last = this.#end - base;
-    while (end > from && offsets[end - 1]! > last) end--;
+    if (end > from && offsets[end - 1]! > last) {
+      let low = from;
+      while (low < end) {
+        const middle = (low + end) >>> 1;
+        if (offsets[middle]! > last) end = middle;
+        else low = middle + 1;
+      }
+    }
+    if (this.#lastOnly && end > from) from = end - 1;
     const ts = this.#ts;
     const to = this.#bits;
     let k = this.#at;
@@ -135,14 +153,20 @@ export class Gather {
 
   /** All series since `begin`, in memory of their own. */
   result(): SeriesColumns[] {
-    const ts = this.#ts.slice(0, this.#done);
-    const values = this.#values.slice(0, this.#done);
+    const ts = this.#ts.slice(0, this.#done).buffer;
+    const values = this.#values.slice(0, this.#done).buffer;
+    let last: Float64Array | undefined;
     return this.#spans.map((s) => {
+      // series scraped together end at the same time: one column serves them all
+      const shared = s.length === 1 && last !== undefined && last[0] === this.#ts[s.from];
+      // by constructor: subarray() looks up the species each time
+      const timestamps: Float64Array = shared ? last! : new Float64Array(ts, 8 * s.from, s.length);
+      if (s.length === 1) last = timestamps;
       const columns = {
         labels: s.labels,
         length: s.length,
-        timestamps: ts.subarray(s.from, s.from + s.length),
-        values: values.subarray(s.from, s.from + s.length),
+        timestamps,
+        values: new Float64Array(values, 8 * s.from, s.length),
       };
       return s.histograms ? { ...columns, histograms: s.histograms } : columns;
     });

@@ -296,6 +296,7 @@ export class TenantHead {
 
   /** Hands the samples of a series in the range to `into`, oldest first except for late ones. */
   gather(ref: number, startMs: number, endMs: number, into: Gather): void {
+    if (into.lastOnly && this.#gatherLast(ref, startMs, endMs, into)) return;
     for (const w of this.frozen) this.#gatherWindow(w, ref, startMs, endMs, into);
     for (const w of this.windows.values()) this.#gatherWindow(w, ref, startMs, endMs, into);
     const n = this.#rawCount[ref]!;
@@ -305,6 +306,39 @@ export class TenantHead {
     const slot = this.#slot;
     this.#raw.locate(this.#class[ref]!, this.#slots[ref]!, slot);
     into.raw(slot.page.offsets, slot.page.bits, slot.at, n, base);
+  }
+
+  /** The newest sample alone, at the cost of one chunk at most; false, with nothing handed over, when in doubt. */
+  #gatherLast(ref: number, startMs: number, endMs: number, into: Gather): boolean {
+    let newest: HeadWindow | undefined;
+    let chunk = NO_CHUNK;
+    const look = (w: HeadWindow): boolean => {
+      if (w.startMs > endMs || w.endMs <= startMs) return true;
+      if (w.late.has(ref) || w.histograms.has(ref)) return false;
+      for (let c = w.head(ref); c !== NO_CHUNK; c = w.prev[c]!) {
+        if (w.minT[c]! > endMs || w.maxT[c]! < startMs) continue;
+        if (!newest || w.minT[c]! > newest.minT[chunk]!) {
+          newest = w;
+          chunk = c;
+        }
+      }
+      return true;
+    };
+    for (const w of this.frozen) if (!look(w)) return false;
+    for (const w of this.windows.values()) if (!look(w)) return false;
+    const n = this.#rawCount[ref]!;
+    const base = this.#base[ref]!;
+    // what is still raw is newer than every chunk
+    if (n > 0 && base <= endMs && this.#lastT[ref]! >= startMs) {
+      const slot = this.#slot;
+      this.#raw.locate(this.#class[ref]!, this.#slots[ref]!, slot);
+      into.raw(slot.page.offsets, slot.page.bits, slot.at, n, base);
+      if (into.hasSome) return true;
+    }
+    if (!newest) return true;
+    const at = newest.offset(chunk);
+    into.chunk(newest.page(chunk), at, at + newest.size[chunk]!, newest.minT[chunk]!);
+    return into.hasSome;
   }
 
   #gatherWindow(w: HeadWindow, ref: number, startMs: number, endMs: number, into: Gather): void {
