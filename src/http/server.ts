@@ -2,16 +2,18 @@
  * The HTTP server: mounts the route tables on Fastify, asks who is calling, checks access, bounds and decompresses
  * bodies, maps errors, counts. It knows no protocol and no feature. /t/<tenant>/... reaches the same routes.
  */
-import { Readable } from 'node:stream';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf, VigieError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { SelfMetrics } from '../lib/self-metrics.ts';
+import type { Counter, SelfMetrics } from '../lib/self-metrics.ts';
 import { type RequestContext, roleAtLeast } from '../tenancy/context.ts';
 import { asVigieError, errorAnswer } from './error-body.ts';
+import { DirectExchange, type Exchange, frameworkExchange, isStream } from './exchange.ts';
 import type { Access, HttpAnswer, HttpRequest, Route, RouteFamily } from './route.ts';
 
 /** Largest body a route takes unless it says otherwise, after decompression. */
@@ -67,18 +69,57 @@ const decoders: Readonly<Record<string, (body: Buffer, max: number) => Promise<B
   zstd: (body, max) => promisify<Buffer, object, Buffer>(zstdDecompress)(body, { maxOutputLength: max }),
 };
 
-const EMPTY = Buffer.alloc(0);
+/** Counts one answer; `stream`: how long it took says nothing. */
+type Observe = (status: number, startMs: number, stream: boolean) => void;
+
+/** What is being answered. The abort signal is made when somebody asks for it: small answers never do. */
+class OpenRequest {
+  readonly #socket: Socket;
+  #controller: AbortController | undefined;
+  #reason: VigieError | undefined;
+  #onClose: (() => void) | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller) return this.#controller.signal;
+    this.#controller = new AbortController();
+    if (this.#socket.destroyed) this.#reason ??= gone();
+    if (this.#reason) this.#controller.abort(this.#reason);
+    else {
+      this.#onClose = () => this.abort(gone());
+      this.#socket.once('close', this.#onClose);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: VigieError): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(reason);
+  }
+
+  done(): void {
+    if (this.#onClose) this.#socket.off('close', this.#onClose);
+  }
+}
+const gone = (): VigieError => new VigieError('canceled', 'the client closed the connection');
 
 export class HttpServer {
   readonly #fastify: FastifyInstance;
   readonly #options: HttpServerOptions;
-  readonly #open = new Set<AbortController>();
+  readonly #open = new Set<OpenRequest>();
+  /** Routes whose path is fixed, by method and path: they pass the framework by. */
+  readonly #direct = new Map<string, { readonly route: Route; readonly observe: Observe }>();
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #pathTenants = new WeakMap<object, string>();
   #requestCount = 0;
   #draining = false;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
+    this.#headers = { ...SECURITY_HEADERS, ...options.headers };
     this.#fastify = Fastify({
       logger: false,
       bodyLimit: WIRE_BYTES_MAX,
@@ -89,7 +130,7 @@ export class HttpServer {
       return503OnClosing: false,
       // a path that is no valid percent-encoding
       frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
-        this.#fail(familyOfPath(request.url), error, String(request.id), reply),
+        this.#fail(familyOfPath(request.url), error, String(request.id), this.#exchange(request, reply)),
       ...(options.tls ?? {}),
       // /t/<tenant>/x is /x with the tenant taken from the path
       rewriteUrl: (raw: { url?: string }) => {
@@ -111,7 +152,7 @@ export class HttpServer {
     this.#fastify.removeAllContentTypeParsers();
     this.#fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     this.#fastify.setErrorHandler((error, request, reply) =>
-      this.#fail(familyOfPath(request.url), error, String(request.id), reply),
+      this.#fail(familyOfPath(request.url), error, String(request.id), this.#exchange(request, reply)),
     );
     this.#fastify.setNotFoundHandler((request, reply) => this.#notFound(request, reply));
     const requests = options.metrics.counter('vigie_http_requests_total', 'Answered HTTP requests.', [
@@ -129,16 +170,42 @@ export class HttpServer {
     );
     options.metrics.onCollect(() => inFlight.set(this.#open.size));
     for (const route of options.routes) {
-      const observe = (status: number, startMs: number, stream: boolean): void => {
-        requests.labels(route.family, String(status)).inc();
-        if (!stream) seconds.labels(route.family).observe((options.clock.monotonicMs() - startMs) / 1000);
+      const taken = seconds.labels(route.family);
+      const byStatus = new Map<number, Counter>();
+      const observe: Observe = (status, startMs, stream) => {
+        let count = byStatus.get(status);
+        if (!count) byStatus.set(status, (count = requests.labels(route.family, String(status))));
+        count.inc();
+        if (!stream) taken.observe((options.clock.monotonicMs() - startMs) / 1000);
       };
+      if (route.method !== 'HEAD' && !/[:*]/.test(route.path))
+        this.#direct.set(`${route.method} ${route.path}`, { route, observe });
       this.#fastify.route({
         method: route.method,
         url: route.path,
-        handler: (request, reply) => this.#handle(route, request, reply, observe),
+        handler: async (request, reply) => {
+          await this.#handle(route, this.#exchange(request, reply), observe);
+          return reply;
+        },
       });
     }
+    const { server } = this.#fastify;
+    const framework = server.listeners('request') as ((raw: IncomingMessage, response: ServerResponse) => void)[];
+    server.removeAllListeners('request');
+    server.on('request', (raw: IncomingMessage, response: ServerResponse) => {
+      const found = this.#direct.get(`${raw.method} ${pathOf(raw.url ?? '/')}`);
+      if (found)
+        void this.#handle(
+          found.route,
+          new DirectExchange(raw, response, WIRE_BYTES_MAX, () => this.#draining),
+          found.observe,
+        );
+      else for (const listener of framework) listener.call(server, raw, response);
+    });
+  }
+
+  #exchange(request: FastifyRequest, reply: FastifyReply): Exchange {
+    return frameworkExchange(request, reply, this.#pathTenants.get(request.raw));
   }
 
   /** Starts to listen; answers with the real address (port 0 picks one). Throws with what to do when the port is taken. */
@@ -172,98 +239,97 @@ export class HttpServer {
   /** Refuses new work, ends streams, and waits for what is under way. */
   async close(): Promise<void> {
     this.#draining = true;
-    for (const controller of this.#open) controller.abort(new VigieError('unavailable', 'Vigie is stopping'));
+    for (const open of this.#open) open.abort(new VigieError('unavailable', 'Vigie is stopping'));
     await this.#fastify.close();
   }
 
-  async #handle(
-    route: Route,
-    raw: FastifyRequest,
-    reply: FastifyReply,
-    observe: (status: number, startMs: number, stream: boolean) => void,
-  ): Promise<unknown> {
+  async #handle(route: Route, exchange: Exchange, observe: Observe): Promise<void> {
     const startMs = this.#options.clock.monotonicMs();
+    const given = exchange.headers['x-request-id'];
     const requestId =
-      String(raw.headers['x-request-id'] ?? '')
-        .slice(0, 64)
-        .replace(/[^\w.-]/g, '') || `r${(++this.#requestCount).toString(36)}`;
-    const controller = new AbortController();
-    this.#open.add(controller);
-    const { socket } = raw.raw;
-    const onClose = (): void => controller.abort(new VigieError('canceled', 'the client closed the connection'));
-    socket.once('close', onClose);
+      (given === undefined
+        ? ''
+        : String(given)
+            .slice(0, 64)
+            .replace(/[^\w.-]/g, '')) || `r${(++this.#requestCount).toString(36)}`;
+    const open = new OpenRequest(exchange.raw.socket);
+    this.#open.add(open);
     const done = (): void => {
-      socket.off('close', onClose);
-      this.#open.delete(controller);
+      open.done();
+      this.#open.delete(open);
     };
     try {
-      const path = pathOf(raw.url);
+      const { url } = exchange;
+      const path = pathOf(url);
       const refusal = this.#draining
         ? new VigieError('unavailable', 'Vigie is stopping', { details: { retryAfterMs: 1000 } })
         : this.#options.gate?.(path);
       if (refusal && route.access.kind !== 'public') throw refusal;
-      const input: AuthInput = {
+      const authenticated = this.#options.authenticate({
         method: route.method,
         path,
-        pathTenant: this.#pathTenants.get(raw.raw),
-        headers: raw.headers,
-        remoteAddress: raw.ip,
+        pathTenant: exchange.pathTenant,
+        headers: exchange.headers,
+        remoteAddress: exchange.remoteAddress,
         access: route.access,
         requestId,
-      };
-      const authenticated = this.#options.authenticate(input);
+      });
       const context = authenticated instanceof Promise ? await authenticated : authenticated;
       checkAccess(route.access, context);
-      const query = raw.url.indexOf('?');
+      const wire = exchange.body();
+      const body = decodeBody(
+        exchange.headers,
+        wire instanceof Promise ? await wire : wire,
+        route.bodyBytesMax ?? BODY_BYTES_MAX,
+      );
       const answer = await route.handle({
         context,
         method: route.method,
         path,
-        params: raw.params as Record<string, string>,
-        query: new URLSearchParams(query < 0 ? '' : raw.url.slice(query + 1)),
-        headers: raw.headers,
-        body: await decodeBody(raw, route.bodyBytesMax ?? BODY_BYTES_MAX),
-        signal: controller.signal,
-        remoteAddress: raw.ip,
+        params: exchange.params,
+        query: new URLSearchParams(path.length === url.length ? '' : url.slice(path.length + 1)),
+        headers: exchange.headers,
+        body: body instanceof Promise ? await body : body,
+        get signal() {
+          return open.signal;
+        },
+        remoteAddress: exchange.remoteAddress,
       });
-      const stream = this.#send(reply, answer, done);
+      const stream = this.#send(exchange, answer, done);
       observe(answer.status ?? 200, startMs, stream);
       if (!stream) done();
-      return reply;
     } catch (error) {
       done();
-      const status = this.#fail(route.family, error, requestId, reply);
-      observe(status, startMs, false);
-      return reply;
+      observe(this.#fail(route.family, error, requestId, exchange), startMs, false);
     }
   }
 
   /** Answers true when the body goes on as a stream. */
-  #send(reply: FastifyReply, answer: HttpAnswer, done: () => void): boolean {
+  #send(exchange: Exchange, answer: HttpAnswer, done: () => void): boolean {
     const { body, json } = answer;
-    reply.code(answer.status ?? (body === undefined && json === undefined ? 204 : 200));
-    reply.headers(SECURITY_HEADERS);
-    if (this.#options.headers) reply.headers(this.#options.headers);
-    if (json !== undefined && body === undefined) reply.header('content-type', 'application/json');
-    if (answer.headers) reply.headers(answer.headers);
+    const status = answer.status ?? (body === undefined && json === undefined ? 204 : 200);
+    const headers =
+      json !== undefined && body === undefined
+        ? { ...this.#headers, 'content-type': 'application/json', ...answer.headers }
+        : { ...this.#headers, ...answer.headers };
     if (body === undefined) {
-      reply.send(json === undefined ? '' : JSON.stringify(json));
+      exchange.answer(status, headers, json === undefined ? '' : JSON.stringify(json));
       return false;
     }
-    if (typeof body === 'string' || body instanceof Uint8Array) {
-      reply.send(typeof body === 'string' ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength));
+    if (!isStream(body)) {
+      exchange.answer(status, headers, body);
       return false;
     }
-    const readable = Readable.from(body, { objectMode: false });
-    readable.once('close', done);
-    readable.on('error', (error) =>
-      this.#options.logger.warn('stream ended with an error', { error: messageOf(error) }),
-    );
-    reply.send(readable);
+    exchange.answer(status, headers, body, (error) => {
+      done();
+      // a client that leaves is no fault
+      if (error && (error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE')
+        this.#options.logger.warn('stream ended with an error', { error: messageOf(error) });
+    });
     return true;
   }
 
-  #fail(family: RouteFamily, error: unknown, requestId: string, reply: FastifyReply): number {
+  #fail(family: RouteFamily, error: unknown, requestId: string, exchange: Exchange): number {
     const known = asVigieError(error);
     if (known.code === 'internal' || known.status >= 500) {
       const cause = known.cause ?? error;
@@ -275,12 +341,16 @@ export class HttpServer {
       });
     }
     const answer = errorAnswer(family, known, requestId);
-    reply.code(answer.status ?? 500);
-    reply.headers(SECURITY_HEADERS);
-    reply.headers({ 'content-type': 'application/json', 'x-request-id': requestId, ...answer.headers });
-    if (answer.status === 401 && this.#options.challenge) reply.header('www-authenticate', this.#options.challenge);
-    reply.send(JSON.stringify(answer.json));
-    return answer.status ?? 500;
+    const status = answer.status ?? 500;
+    const headers: Record<string, string> = {
+      ...SECURITY_HEADERS,
+      'content-type': 'application/json',
+      'x-request-id': requestId,
+      ...answer.headers,
+    };
+    if (status === 401 && this.#options.challenge) headers['www-authenticate'] = this.#options.challenge;
+    exchange.answer(status, headers, JSON.stringify(answer.json));
+    return status;
   }
 
   async #notFound(raw: FastifyRequest, reply: FastifyReply): Promise<unknown> {
@@ -288,7 +358,7 @@ export class HttpServer {
     if ((raw.method === 'GET' || raw.method === 'HEAD') && !isApiPath(path)) {
       const answer = await this.#options.fallback?.(path, raw.headers);
       if (answer) {
-        this.#send(reply, raw.method === 'HEAD' ? { ...answer, body: '' } : answer, () => {});
+        this.#send(this.#exchange(raw, reply), raw.method === 'HEAD' ? { ...answer, body: '' } : answer, () => {});
         return reply;
       }
     }
@@ -296,7 +366,7 @@ export class HttpServer {
       familyOfPath(path),
       new VigieError('not_found', `no such endpoint: ${raw.method} ${path}`),
       String(raw.id),
-      reply,
+      this.#exchange(raw, reply),
     );
     return reply;
   }
@@ -323,10 +393,9 @@ export function checkAccess(access: Access, context: RequestContext): void {
   }
 }
 
-async function decodeBody(raw: FastifyRequest, bytesMax: number): Promise<Buffer> {
-  const body = raw.body as Buffer | undefined;
-  if (!body || body.length === 0) return EMPTY;
-  const encoding = String(raw.headers['content-encoding'] ?? 'identity').toLowerCase();
+function decodeBody(headers: HttpRequest['headers'], body: Buffer, bytesMax: number): Buffer | Promise<Buffer> {
+  if (body.length === 0) return body;
+  const encoding = String(headers['content-encoding'] ?? 'identity').toLowerCase();
   if (encoding === 'identity' || encoding === 'snappy' || encoding === '') {
     if (body.length > bytesMax)
       throw new VigieError('too_large', `the body has ${body.length} bytes, at most ${bytesMax} are taken here`);
@@ -338,13 +407,11 @@ async function decodeBody(raw: FastifyRequest, bytesMax: number): Promise<Buffer
       'unsupported_media',
       `content encoding ${JSON.stringify(encoding)} is not supported; want gzip, deflate, br, zstd, snappy or none`,
     );
-  try {
-    return await decode(body, bytesMax);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+  return decode(body, bytesMax).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ERR_BUFFER_TOO_LARGE')
       throw new VigieError('too_large', `the body is more than ${bytesMax} bytes after decompression`, { cause });
     throw new VigieError('bad_data', `the body is not valid ${encoding}`, { cause });
-  }
+  });
 }
 
 function pathOf(url: string): string {
