@@ -173,13 +173,29 @@ export class Labels {
 
   /** FNV-1a 64 over `name 0xff value 0xff ...`: Prometheus' and Alertmanager's fingerprint, 16 hex digits. */
   fingerprint(): string {
-    let hash = 0xcbf29ce484222325n;
+    fnvHigh = 0xcbf29ce4;
+    fnvLow = 0x84222325;
     for (const part of this.flat) {
-      for (const byte of Buffer.from(part, 'utf8')) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
-      hash = BigInt.asUintN(64, (hash ^ 0xffn) * 0x100000001b3n);
+      let ascii = true;
+      for (let i = 0; i < part.length; i++) if (part.charCodeAt(i) > 0x7f) ascii = false;
+      if (ascii) for (let i = 0; i < part.length; i++) fnv(part.charCodeAt(i));
+      else for (const byte of Buffer.from(part, 'utf8')) fnv(byte);
+      fnv(0xff);
     }
-    return hash.toString(16).padStart(16, '0');
+    return fnvHigh.toString(16).padStart(8, '0') + fnvLow.toString(16).padStart(8, '0');
   }
+}
+
+let fnvHigh = 0;
+let fnvLow = 0;
+
+/** One byte of FNV-1a 64, in two halves: the prime is 2^40 + 0x1b3. */
+function fnv(byte: number): void {
+  const low = (fnvLow ^ byte) >>> 0;
+  const bottom = (low & 0xffff) * 0x1b3;
+  const middle = (low >>> 16) * 0x1b3 + (bottom >>> 16);
+  fnvLow = ((middle << 16) | (bottom & 0xffff)) >>> 0;
+  fnvHigh = (Math.imul(fnvHigh, 0x1b3) + (low << 8) + Math.floor(middle / 0x10000)) >>> 0;
 }
 
 export const isClassicMetricName = (name: string): boolean => /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name);

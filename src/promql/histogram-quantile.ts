@@ -26,25 +26,20 @@ function coalesced(buckets: ClassicBucket[]): ClassicBucket[] {
   return list;
 }
 
-function prepared(buckets: ClassicBucket[]): { readonly list: ClassicBucket[]; readonly forced: boolean } {
-  const list = coalesced(buckets);
+/** Makes `counts[at .. at + n)` rise where they fall; says whether that was more than rounding. */
+export function forceRising(counts: Float64Array, at: number, n: number): boolean {
   let forced = false;
-  let previous = list[0]?.count ?? 0;
-  for (let i = 1; i < list.length; i++) {
-    const now = list[i]!.count;
+  let previous = n > 0 ? counts[at]! : 0;
+  for (let i = at + 1; i < at + n; i++) {
+    const now = counts[i]!;
     if (now === previous) continue;
-    if (nearly(previous, now)) {
-      list[i]!.count = previous;
-      continue;
-    }
-    if (now < previous) {
-      list[i]!.count = previous;
+    if (nearly(previous, now)) counts[i] = previous;
+    else if (now < previous) {
+      counts[i] = previous;
       forced = true;
-      continue;
-    }
-    previous = now;
+    } else previous = now;
   }
-  return { list, forced };
+  return forced;
 }
 
 function nearly(a: number, b: number): boolean {
@@ -54,31 +49,50 @@ function nearly(a: number, b: number): boolean {
   return diff / Math.min(sum, Number.MAX_VALUE) < SMALL_DELTA;
 }
 
+/** Answers that need no bucket. */
+function trivialQuantile(q: number): number | undefined {
+  if (Number.isNaN(q)) return Number.NaN;
+  if (q < 0) return Number.NEGATIVE_INFINITY;
+  if (q > 1) return Number.POSITIVE_INFINITY;
+  return undefined;
+}
+
+/** The quantile of buckets `[at, at + n)` in columns: bounds distinct and rising to +Inf or not, counts never falling. */
+export function quantileOfRising(q: number, upper: Float64Array, counts: Float64Array, at: number, n: number): number {
+  const trivial = trivialQuantile(q);
+  if (trivial !== undefined) return trivial;
+  const last = at + n - 1;
+  if (n < 2 || upper[last] !== Number.POSITIVE_INFINITY) return Number.NaN;
+  const total = counts[last]!;
+  if (total === 0) return Number.NaN;
+  let rank = q * total;
+  let b = at;
+  while (b < last && !(counts[b]! >= rank)) b++;
+  if (b === last) return upper[last - 1]!;
+  if (b === at && upper[at]! <= 0) return upper[at]!;
+  let start = 0;
+  let count = counts[b]!;
+  if (b > at) {
+    start = upper[b - 1]!;
+    count -= counts[b - 1]!;
+    rank -= counts[b - 1]!;
+  }
+  return start + (upper[b]! - start) * (rank / count);
+}
+
 export function classicQuantile(
   q: number,
   buckets: ClassicBucket[],
 ): { readonly value: number; readonly forced: boolean } {
-  const plain = (value: number): { value: number; forced: boolean } => ({ value, forced: false });
-  if (Number.isNaN(q)) return plain(Number.NaN);
-  if (q < 0) return plain(Number.NEGATIVE_INFINITY);
-  if (q > 1) return plain(Number.POSITIVE_INFINITY);
-  if (!buckets.some((b) => b.upper === Number.POSITIVE_INFINITY)) return plain(Number.NaN);
-  const { list, forced } = prepared(buckets);
-  const total = list.at(-1)!.count;
-  if (list.length < 2 || total === 0) return plain(Number.NaN);
-  let rank = q * total;
-  let b = 0;
-  while (b < list.length - 1 && !(list[b]!.count >= rank)) b++;
-  if (b === list.length - 1) return { value: list.at(-2)!.upper, forced };
-  if (b === 0 && list[0]!.upper <= 0) return { value: list[0]!.upper, forced };
-  let start = 0;
-  let count = list[b]!.count;
-  if (b > 0) {
-    start = list[b - 1]!.upper;
-    count -= list[b - 1]!.count;
-    rank -= list[b - 1]!.count;
-  }
-  return { value: start + (list[b]!.upper - start) * (rank / count), forced };
+  const trivial = trivialQuantile(q);
+  if (trivial !== undefined) return { value: trivial, forced: false };
+  if (!buckets.some((b) => b.upper === Number.POSITIVE_INFINITY)) return { value: Number.NaN, forced: false };
+  const list = coalesced(buckets);
+  const upper = Float64Array.from(list, (b) => b.upper);
+  const counts = Float64Array.from(list, (b) => b.count);
+  const forced = forceRising(counts, 0, list.length);
+  if (list.length < 2 || counts.at(-1) === 0) return { value: Number.NaN, forced: false };
+  return { value: quantileOfRising(q, upper, counts, 0, list.length), forced };
 }
 
 export function classicFraction(lower: number, upper: number, buckets: ClassicBucket[]): number {

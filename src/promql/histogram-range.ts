@@ -162,7 +162,7 @@ function histogramRate(
     points.at(-1)!.t,
     points.length,
     w,
-    counter && result.count > 0 && first.count >= 0 ? first.count / result.count : undefined,
+    counter && result.count > 0 && first.count >= 0 ? first.count / result.count : Number.POSITIVE_INFINITY,
   );
   if (func === 'rate') factor /= w.rangeMs / 1000;
   return { ...scaleHistogram(result, factor), counterResetHint: 'gauge' };

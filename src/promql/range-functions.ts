@@ -28,13 +28,16 @@ function none(w: Window): number {
   return 0;
 }
 
-/** How much of the change seen stands for the whole window; Prometheus' extrapolation. */
+/**
+ * How much of the change seen stands for the whole window; Prometheus' extrapolation. A counter is not taken below zero:
+ * `toZeroFraction` of the time seen leads from its first sample to zero, Infinity when it never gets there.
+ */
 export function extrapolationFactor(
   firstT: number,
   lastT: number,
   samples: number,
   w: Pick<Window, 'endMs' | 'rangeMs'>,
-  toZeroFraction: number | undefined,
+  toZeroFraction: number,
 ): number {
   let toStart = (firstT - (w.endMs - w.rangeMs)) / 1000;
   let toEnd = (w.endMs - lastT) / 1000;
@@ -42,36 +45,63 @@ export function extrapolationFactor(
   const average = sampled / (samples - 1);
   const threshold = average * 1.1;
   if (toStart >= threshold) toStart = average / 2;
-  if (toZeroFraction !== undefined) {
-    const toZero = sampled * toZeroFraction;
-    if (toZero < toStart) toStart = toZero;
-  }
+  const toZero = sampled * toZeroFraction;
+  if (toZero < toStart) toStart = toZero;
   if (toEnd >= threshold) toEnd = average / 2;
   return (sampled + toStart + toEnd) / sampled;
 }
 
-function extrapolated(counter: boolean, perSecond: boolean): Kernel {
-  return (t, v, lo, hi, w) => {
-    if (hi - lo < 2) return none(w);
-    const first = v[lo]!;
-    let result = v[hi - 1]! - first;
-    if (counter) {
-      const { resets } = w;
+/** What rate, increase and delta differ in. */
+export interface Extrapolation {
+  readonly counter: boolean;
+  readonly perSecond: boolean;
+}
+
+export const EXTRAPOLATED: ReadonlyMap<string, Extrapolation> = new Map([
+  ['rate', { counter: true, perSecond: true }],
+  ['increase', { counter: true, perSecond: false }],
+  ['delta', { counter: false, perSecond: false }],
+]);
+
+/** The answer for one window into `out[at]`; false when there is none. Numbers pass through columns alone: many windows. */
+export function extrapolateInto(
+  how: Extrapolation,
+  t: Float64Array,
+  v: Float64Array,
+  lo: number,
+  hi: number,
+  w: Window,
+  out: Float64Array,
+  at: number,
+): boolean {
+  if (hi - lo < 2) return false;
+  const first = v[lo]!;
+  let result = v[hi - 1]! - first;
+  if (how.counter) {
+    const { resets } = w;
+    if (resets.length > 0) {
       let k = w.resetLo;
       while (k < resets.length && resets[k]! <= lo) k++;
       w.resetLo = k;
       for (; k < resets.length && resets[k]! < hi; k++) result += v[resets[k]! - 1]!;
     }
-    let factor = extrapolationFactor(
-      t[lo]!,
-      t[hi - 1]!,
-      hi - lo,
-      w,
-      counter && result > 0 && first >= 0 ? first / result : undefined,
-    );
-    if (perSecond) factor /= w.rangeMs / 1000;
-    return result * factor;
-  };
+  }
+  let factor = extrapolationFactor(
+    t[lo]!,
+    t[hi - 1]!,
+    hi - lo,
+    w,
+    how.counter && result > 0 && first >= 0 ? first / result : Number.POSITIVE_INFINITY,
+  );
+  if (how.perSecond) factor /= w.rangeMs / 1000;
+  out[at] = result * factor;
+  return true;
+}
+
+const answer = new Float64Array(1);
+
+function extrapolated(how: Extrapolation): Kernel {
+  return (t, v, lo, hi, w) => (extrapolateInto(how, t, v, lo, hi, w, answer, 0) ? answer[0]! : none(w));
 }
 
 function lastTwo(rate: boolean): Kernel {
@@ -106,9 +136,14 @@ function variance(v: Float64Array, lo: number, hi: number): number {
 function sum(v: Float64Array, lo: number, hi: number): number {
   let s = 0;
   let c = 0;
+  // kahan() written out: most windows are summed
   for (let i = lo; i < hi; i++) {
-    s = kahan(v[i]!, s, c);
-    c = kahanState.c;
+    const x = v[i]!;
+    const t = s + x;
+    if (t === Number.POSITIVE_INFINITY || t === Number.NEGATIVE_INFINITY) c = 0;
+    else if (Math.abs(s) >= Math.abs(x)) c += s - t + x;
+    else c += x - t + s;
+    s = t;
   }
   return s === Number.POSITIVE_INFINITY || s === Number.NEGATIVE_INFINITY ? s : s + c;
 }
@@ -121,11 +156,12 @@ function average(v: Float64Array, lo: number, hi: number): number {
   let count = 1;
   for (let i = lo + 1; i < hi; i++) {
     count++;
+    const x = v[i]!;
     if (!incremental) {
-      const next = kahan(v[i]!, s, c);
+      const next = s + x;
       if (next !== Number.POSITIVE_INFINITY && next !== Number.NEGATIVE_INFINITY) {
+        c += Math.abs(s) >= Math.abs(x) ? s - next + x : x - next + s;
         s = next;
-        c = kahanState.c;
         continue;
       }
       // the plain sum would overflow: go on with a running mean
@@ -134,7 +170,7 @@ function average(v: Float64Array, lo: number, hi: number): number {
       c /= count - 1;
     }
     const q = (count - 1) / count;
-    mean = kahan(v[i]! / count, q * mean, q * c);
+    mean = kahan(x / count, q * mean, q * c);
     c = kahanState.c;
   }
   return incremental ? mean + c : s / count + c / count;
@@ -215,9 +251,7 @@ const smoothing: Kernel = (_t, v, lo, hi, w) => {
 };
 
 export const RANGE_KERNELS: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
-  ['rate', extrapolated(true, true)],
-  ['increase', extrapolated(true, false)],
-  ['delta', extrapolated(false, false)],
+  ...[...EXTRAPOLATED].map(([func, how]): [string, Kernel] => [func, extrapolated(how)]),
   ['irate', lastTwo(true)],
   ['idelta', lastTwo(false)],
   ['deriv', (t, v, lo, hi, w) => (hi - lo < 2 ? none(w) : linearRegression(t, v, lo, hi, t[lo]!).slope)],

@@ -147,6 +147,7 @@ export class AlertingState {
 
   /** Pending and firing. */
   get count(): number {
+    if (this.active.size === 0) return 0;
     let n = 0;
     for (const a of this.active.values()) if (a.state !== 'inactive') n++;
     return n;

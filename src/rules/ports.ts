@@ -1,4 +1,4 @@
-/** What rules are handed from outside (templates, data, alerting, state) and what they show of themselves. No behaviour. */
+/** What rules are handed from outside (templates, data, alerting, state) and what they show of themselves. */
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { SelfMetrics } from '../lib/self-metrics.ts';
@@ -98,9 +98,19 @@ export interface RuleSample {
 }
 
 export interface RuleAnswer {
-  readonly samples: readonly RuleSample[];
+  /** Labels of the results: the same array as last time when nothing but values changed. */
+  readonly labels: readonly Labels[];
+  /** Their values, and perhaps more behind them; overwritten by the next evaluation of any rule. */
+  readonly values: Float64Array;
   /** Had the selector any series? Asked only right after the evaluation. */
   readonly has: (selector: VectorSelector) => boolean;
+}
+
+export function samplesOf(answer: RuleAnswer): RuleSample[] {
+  const { labels, values } = answer;
+  const out: RuleSample[] = new Array(labels.length);
+  for (let i = 0; i < labels.length; i++) out[i] = { labels: labels[i]!, value: values[i]! };
+  return out;
 }
 
 /** Evaluates expressions of rules faster than the engine would, with the same answers. */

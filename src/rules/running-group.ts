@@ -18,7 +18,7 @@ import type { Breather } from './breather.ts';
 import { type RuleDependencies, ruleDependencies } from './dependencies.ts';
 import type { RuleEvaluator, RuleGroupView, RuleHealthChange, RuleTemplates } from './ports.ts';
 import type { RuleGroupSpec } from './rule-file.ts';
-import { RESTORE_EVALUATIONS, type RuleInput, type RunningRule } from './running-rule.ts';
+import { RESTORE_EVALUATIONS, type RuleInput, type RuleOutput, type RunningRule } from './running-rule.ts';
 
 /** What every group of a tenant shares. */
 export interface GroupContext {
@@ -55,6 +55,13 @@ interface Pending {
   readonly markers: readonly Sample[];
 }
 
+/** What the rules of one evaluation share. */
+interface Run {
+  readonly input: RuleInput;
+  readonly context: GroupContext;
+  readonly pending: Pending[];
+}
+
 export class RunningGroup {
   readonly spec: RuleGroupSpec;
   readonly intervalMs: number;
@@ -72,7 +79,7 @@ export class RunningGroup {
   iterations = 0;
   iterationsMissed = 0;
   failures = 0;
-  #query: QueryOptions = {};
+  readonly #written: Sample[] = [];
   readonly #counted = new Map<RunningRule, number>();
   readonly #toldHealth = new Map<RunningRule, RuleHealth>();
 
@@ -90,7 +97,15 @@ export class RunningGroup {
     const pending: Pending[] = [];
     const { rules } = this;
     const { independent, needsFlush } = this.#dependencies;
-    this.#query = { ...context.query, signal };
+    const input: RuleInput = {
+      engine: context.engine,
+      source: context.source,
+      evaluator: context.evaluator,
+      query: { ...context.query, signal },
+      timeMs,
+      queryOffsetMs: this.queryOffsetMs,
+    };
+    const run: Run = { input, context, pending };
     for (let i = 0; i < rules.length; ) {
       if (signal.aborted) return;
       if (needsFlush[i] && pending.length > 0) await this.#flush(pending, context);
@@ -98,9 +113,12 @@ export class RunningGroup {
       if (pause) await pause;
       let n = 1;
       if (independent[i]) while (n < context.rulesConcurrency && i + n < rules.length && independent[i + n]) n++;
-      if (n === 1) await this.#run(rules[i]!, timeMs, context, signal, pending);
-      else await Promise.all(rules.slice(i, i + n).map((r) => this.#run(r, timeMs, context, signal, pending)));
-      i += n;
+      let waits: Promise<void>[] | undefined;
+      for (const end = i + n; i < end; i++) {
+        const wait = this.#run(rules[i]!, run);
+        if (wait) (waits ??= []).push(wait);
+      }
+      if (waits) await Promise.all(waits);
     }
     if (pending.length > 0) await this.#flush(pending, context);
     await this.#markGone(timeMs - this.queryOffsetMs, context);
@@ -112,49 +130,52 @@ export class RunningGroup {
     this.#tellHealth(timeMs, context);
   }
 
-  async #run(
-    rule: RunningRule,
-    timeMs: number,
-    context: GroupContext,
-    signal: AbortSignal,
-    pending: Pending[],
-  ): Promise<void> {
-    const began = context.clock.monotonicMs();
+  /** Nothing to await when the rule could answer at once. Never throws. */
+  #run(rule: RunningRule, run: Run): Promise<void> | undefined {
+    const { context } = run;
+    const beganMs = context.clock.monotonicMs();
     rule.lastEvaluationMs = context.clock.now();
-    const counted = rule.alerts ? (this.#counted.get(rule) ?? 0) : 0;
-    const input: RuleInput = {
-      engine: context.engine,
-      source: context.source,
-      evaluator: context.evaluator,
-      query: this.#query,
-      timeMs,
-      queryOffsetMs: this.queryOffsetMs,
-      limit: rule.alerts ? this.#alertLimit(context, counted) : this.spec.limit,
-    };
-    let failed = false;
+    const limit = rule.alerts ? this.#alertLimit(context, this.#counted.get(rule) ?? 0) : this.spec.limit;
     try {
-      const output = await rule.evaluate(input);
-      rule.succeeded();
-      for (const change of output.changes) this.#tell(rule, change, timeMs, context);
-      if (rule.alerts) this.#send(rule, timeMs, context);
-      pending.push({
-        rule,
-        samples: output.samples,
-        markers: rule.stale(output.samples, timeMs - this.queryOffsetMs),
-      });
+      const output = rule.evaluate(run.input, limit);
+      if (output instanceof Promise)
+        return output.then((o) => this.#took(rule, run, o, beganMs)).catch((e) => this.#failed(rule, run, e, beganMs));
+      this.#took(rule, run, output, beganMs);
     } catch (error) {
-      if (signal.aborted) return;
-      failed = true;
-      this.#fail(rule, error, context);
+      this.#failed(rule, run, error, beganMs);
     }
+    return undefined;
+  }
+
+  #took(rule: RunningRule, run: Run, output: RuleOutput, beganMs: number): void {
+    const { timeMs } = run.input;
+    const { context } = run;
+    rule.succeeded();
+    for (const change of output.changes) this.#tell(rule, change, timeMs, context);
+    if (rule.alerts) this.#send(rule, timeMs, context);
+    const markers = rule.stale(output.samples, timeMs - this.queryOffsetMs);
+    // an alerting rule mostly has nothing to write, and never had
+    if (output.samples.length > 0 || markers.length > 0 || rule.written.length > 0)
+      run.pending.push({ rule, samples: output.samples, markers });
+    this.#ended(rule, run, false, beganMs);
+  }
+
+  #failed(rule: RunningRule, run: Run, error: unknown, beganMs: number): void {
+    if (run.input.query.signal?.aborted) return;
+    this.#fail(rule, error, run.context);
+    this.#ended(rule, run, true, beganMs);
+  }
+
+  #ended(rule: RunningRule, { context }: Run, failed: boolean, beganMs: number): void {
     if (rule.alerts) {
+      const counted = this.#counted.get(rule) ?? 0;
       const now = rule.alerts.count;
       if (now !== counted) {
         context.alerts.count += now - counted;
         this.#counted.set(rule, now);
       }
     }
-    rule.evaluationSeconds = (context.clock.monotonicMs() - began) / 1000;
+    rule.evaluationSeconds = (context.clock.monotonicMs() - beganMs) / 1000;
     context.onEvaluated(rule.evaluationSeconds, failed);
   }
 
@@ -210,13 +231,27 @@ export class RunningGroup {
   /** Writes what is pending; the rules remember as written only what was. */
   async #flush(pending: Pending[], context: GroupContext): Promise<void> {
     const batch = pending.splice(0);
-    const all: Sample[] = [];
-    for (const p of batch) all.push(...p.samples, ...p.markers);
-    if (all.length > 0) {
+    // the same list each time: the store knows again what stood at a place of it
+    const all = this.#written;
+    let n = 0;
+    let markers = 0;
+    for (const p of batch) {
+      const { samples } = p;
+      for (let i = 0; i < samples.length; i++) all[n++] = samples[i]!;
+      for (let i = 0; i < p.markers.length; i++) all[n++] = p.markers[i]!;
+      markers += p.markers.length;
+    }
+    all.length = n;
+    if (n > 0) {
       try {
         const result = await context.writer.appendSamples(all);
-        const bad = Object.keys(result.rejected).filter((r) => !HARMLESS.has(r as RejectReason));
-        if (bad.length > 0)
+        let refused = 0;
+        let bad: string[] | undefined;
+        for (const reason in result.rejected) {
+          refused += result.rejected[reason as RejectReason] ?? 0;
+          if (!HARMLESS.has(reason as RejectReason)) (bad ??= []).push(reason);
+        }
+        if (bad)
           for (const p of batch)
             if (p.samples.length > 0)
               this.#fail(
@@ -224,8 +259,7 @@ export class RunningGroup {
                 `results were refused by the store: ${bad.join(', ')}; ${result.examples[0] ?? ''}`,
                 context,
               );
-        const refused = Object.values(result.rejected).reduce((n, k) => n + k, 0);
-        if (refused > batch.reduce((n, p) => n + p.markers.length, 0)) this.#failDuplicates(batch, context);
+        if (refused > markers) this.#failDuplicates(batch, context);
       } catch (error) {
         for (const p of batch) if (p.samples.length + p.markers.length > 0) this.#fail(p.rule, error, context);
         return;

@@ -6,11 +6,18 @@ import type { Sample } from '../model/sample.ts';
 import type { VectorSelector } from '../promql/ast.ts';
 import type { QueryEngine, QueryOptions } from '../promql/engine.ts';
 import type { SampleSource } from '../promql/source.ts';
-import { AlertingState, type StateChange } from './alert-state.ts';
+import { type AlertCandidate, AlertingState, type StateChange } from './alert-state.ts';
 import { AlertTemplates } from './alert-templates.ts';
 import { selectorsOf } from './dependencies.ts';
 import { CountingSource, missingSelectors } from './missing-data.ts';
-import type { RuleEvaluator, RuleSample, RuleTemplates, RuleView } from './ports.ts';
+import {
+  type RuleAnswer,
+  type RuleEvaluator,
+  type RuleSample,
+  type RuleTemplates,
+  type RuleView,
+  samplesOf,
+} from './ports.ts';
 import type { RuleSpec } from './rule-file.ts';
 
 /** Evaluations for which a firing alert of an earlier run is held although its series is not seen yet. */
@@ -23,7 +30,6 @@ export interface RuleInput {
   readonly query: QueryOptions;
   readonly timeMs: number;
   readonly queryOffsetMs: number;
-  readonly limit: number;
 }
 
 /** What an evaluation wants written, before staleness markers. */
@@ -35,6 +41,9 @@ export interface RuleOutput {
 const NONE: never[] = [];
 /** No alert is an answer, not missing data. */
 const isAlertSeries = (s: VectorSelector): boolean => s.name === 'ALERTS' || s.name === 'ALERTS_FOR_STATE';
+
+const overLimit = (limit: number, got: number): VigieError =>
+  new VigieError('execution', `exceeded limit of ${limit} with ${got} series`);
 
 /** Says where two answers differ by a bit; '' when they do not. Order is no difference. */
 export function differenceOf(got: readonly RuleSample[], wanted: readonly RuleSample[]): string {
@@ -68,6 +77,11 @@ export class RunningRule {
   #selectors: readonly VectorSelector[] | undefined;
   #from: readonly Labels[] = [];
   #to: readonly Labels[] = [];
+  /** Samples of the last answer, written anew each time, and the list of labels that they are for. */
+  #out: { readonly labels: Labels; timestampMs: number; value: number }[] = NONE;
+  #outFrom: readonly Labels[] = NONE;
+  /** The list that `written` is from. */
+  #wrote: readonly Sample[] = NONE;
 
   constructor(spec: RuleSpec, templates: RuleTemplates, restored: boolean, onTemplateError: (error: unknown) => void) {
     this.spec = spec;
@@ -78,37 +92,51 @@ export class RunningRule {
     }
   }
 
-  /** Evaluates and moves the alerts on. Throws what makes the rule fail; its state is then as before. */
-  async evaluate(input: RuleInput): Promise<RuleOutput> {
+  /**
+   * Evaluates and moves the alerts on, at most `limit` results or alerts (0: no bound); at once when nothing has to be waited for. Throws what makes the rule fail; its
+   * state is then as before.
+   */
+  evaluate(input: RuleInput, limit: number): RuleOutput | Promise<RuleOutput> {
     const atMs = input.timeMs - input.queryOffsetMs;
-    const fast = this.#fast(input, atMs) ?? this.#query(input, atMs);
-    const samples = fast instanceof Promise ? await fast : fast;
-    if (!this.alerts) return { samples: this.#record(samples, atMs, input.limit), changes: [] };
+    const answer = input.evaluator?.evaluate(this.spec, atMs);
+    if (!answer) return this.#query(input, atMs).then((samples) => this.#apply(input, atMs, limit, samples));
+    this.missing = answer.labels.length > 0 ? NONE : this.#missingOf(answer.has);
+    const tell = input.evaluator!.onDifference;
+    if (!tell) {
+      if (this.alerts) return this.#apply(input, atMs, limit, samplesOf(answer));
+      return { samples: this.#recordAnswer(answer, atMs, limit), changes: NONE };
+    }
+    const got = samplesOf(answer);
+    return this.#query(input, atMs).then((wanted) => {
+      const difference = differenceOf(got, wanted);
+      if (difference !== '') tell(this.spec, atMs, difference);
+      return this.#apply(input, atMs, limit, wanted);
+    });
+  }
+
+  #apply(
+    input: RuleInput,
+    atMs: number,
+    limit: number,
+    samples: readonly RuleSample[],
+  ): RuleOutput | Promise<RuleOutput> {
+    if (!this.alerts) return { samples: this.#record(samples, atMs, limit), changes: NONE };
     const made = this.#templates!.candidates(samples, input.timeMs);
-    const candidates = made instanceof Promise ? await made : made;
+    if (made instanceof Promise) return made.then((c) => this.#step(input, atMs, limit, c));
+    return this.#step(input, atMs, limit, made);
+  }
+
+  #step(input: RuleInput, atMs: number, limit: number, candidates: readonly AlertCandidate[]): RuleOutput {
     const hold = this.holdEvaluations > 0 || (this.spec.keepWithoutData && this.missing.length > 0);
-    const changes = this.alerts.step(candidates, {
+    const changes = this.alerts!.step(candidates, {
       timeMs: input.timeMs,
       forMs: this.spec.forMs,
       keepFiringForMs: this.spec.keepFiringForMs,
-      limit: input.limit,
+      limit,
       hold,
     });
     if (this.holdEvaluations > 0) this.holdEvaluations--;
-    return { samples: this.restored ? this.alerts.samples(this.spec, atMs) : [], changes };
-  }
-
-  #fast(input: RuleInput, atMs: number): readonly RuleSample[] | Promise<readonly RuleSample[]> | undefined {
-    const answer = input.evaluator?.evaluate(this.spec, atMs);
-    if (!answer) return undefined;
-    this.missing = answer.samples.length > 0 ? NONE : this.#missingOf(answer.has);
-    const tell = input.evaluator!.onDifference;
-    if (!tell) return answer.samples;
-    return this.#query(input, atMs).then((wanted) => {
-      const difference = differenceOf(answer.samples, wanted);
-      if (difference !== '') tell(this.spec, atMs, difference);
-      return wanted;
-    });
+    return { samples: this.restored ? this.alerts!.samples(this.spec, atMs) : NONE, changes };
   }
 
   #missingOf(has: (s: VectorSelector) => boolean): readonly string[] {
@@ -134,12 +162,32 @@ export class RunningRule {
     return value.samples;
   }
 
+  /** Values of an answer into the samples of the last one, as long as its labels are the same. */
+  #recordAnswer(answer: RuleAnswer, atMs: number, limit: number): readonly Sample[] {
+    const { labels, values } = answer;
+    if (labels !== this.#outFrom) {
+      this.#recordLabels(labels, limit);
+      this.#out = this.#to.map((l) => ({ labels: l, timestampMs: atMs, value: 0 }));
+      this.#outFrom = labels;
+    } else if (limit > 0 && labels.length > limit) throw overLimit(limit, labels.length);
+    const out = this.#out;
+    for (let i = 0; i < out.length; i++) {
+      const sample = out[i]!;
+      sample.timestampMs = atMs;
+      sample.value = values[i]!;
+    }
+    return out;
+  }
+
   #record(samples: readonly RuleSample[], atMs: number, limit: number): Sample[] {
     let same = samples.length === this.#from.length;
     for (let i = 0; same && i < samples.length; i++) same = samples[i]!.labels === this.#from[i];
-    if (!same) this.#recordLabels(samples);
-    if (limit > 0 && samples.length > limit)
-      throw new VigieError('execution', `exceeded limit of ${limit} with ${samples.length} series`);
+    if (!same)
+      this.#recordLabels(
+        samples.map((s) => s.labels),
+        limit,
+      );
+    else if (limit > 0 && samples.length > limit) throw overLimit(limit, samples.length);
     const to = this.#to;
     const out: Sample[] = new Array(samples.length);
     for (let i = 0; i < samples.length; i++) {
@@ -152,26 +200,27 @@ export class RunningRule {
   }
 
   /** Names what is recorded. Objects that came before keep what they were named, so that the store knows them again. */
-  #recordLabels(samples: readonly RuleSample[]): void {
+  #recordLabels(from: readonly Labels[], limit: number): void {
     const { name, labels } = this.spec;
     const next = new Map<Labels, Labels>();
     const to: Labels[] = [];
-    for (const s of samples) {
-      const recorded = this.#recorded.get(s.labels) ?? s.labels.with(METRIC_NAME, name).merge(labels);
-      next.set(s.labels, recorded);
+    for (const l of from) {
+      const recorded = this.#recorded.get(l) ?? l.with(METRIC_NAME, name).merge(labels);
+      next.set(l, recorded);
       to.push(recorded);
     }
     if (new Set(to.map((l) => l.key)).size !== to.length)
       throw new VigieError('execution', 'vector contains metrics with the same labelset after applying rule labels');
+    if (limit > 0 && from.length > limit) throw overLimit(limit, from.length);
     this.#recorded = next;
-    this.#from = samples.map((s) => s.labels);
+    this.#from = from;
     this.#to = to;
   }
 
   /** Stale markers for series of the last evaluation that are not among `samples`. */
   stale(samples: readonly Sample[], atMs: number): readonly Sample[] {
     const { written } = this;
-    if (written.length === 0) return NONE;
+    if (written.length === 0 || (samples === this.#wrote && samples.length > 0)) return NONE;
     let same = written.length === samples.length;
     for (let i = 0; same && i < written.length; i++) same = written[i] === samples[i]!.labels;
     if (same) return NONE;
@@ -183,10 +232,12 @@ export class RunningRule {
 
   /** The samples are in the store. */
   wrote(samples: readonly Sample[]): void {
+    if (samples === this.#wrote && samples.length > 0) return;
     const { written } = this;
     let same = written.length === samples.length;
-    for (let i = 0; same && i < samples.length; i++) same = written[i] === samples[i]!.labels;
+    for (let i = 0; same && i < written.length; i++) same = written[i] === samples[i]!.labels;
     if (!same) this.written = samples.map((s) => s.labels);
+    this.#wrote = samples;
   }
 
   failed(error: unknown): void {

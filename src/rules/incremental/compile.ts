@@ -8,13 +8,14 @@ import { FLOAT_OPS } from '../../promql/binary.ts';
 import { typeOf } from '../../promql/check.ts';
 import { DATE_FUNCTIONS, MAPPERS } from '../../promql/instant-functions.ts';
 import { print } from '../../promql/print.ts';
-import { KEEPS_NAME, RANGE_KERNELS } from '../../promql/range-functions.ts';
+import { EXTRAPOLATED, KEEPS_NAME, RANGE_KERNELS } from '../../promql/range-functions.ts';
 import type { CompileRegex } from '../../promql/regex-port.ts';
+import { BucketQuantileNode, BucketsNode } from './bucket-nodes.ts';
 import { GenericNode, VectorOfScalarNode } from './generic-node.ts';
 import { MatchNode, SetNode } from './join-nodes.ts';
 import { LeafNode, RangeNode, SelectorNode, type SlotTable } from './leaf-nodes.ts';
 import type { Cycle, ScalarNode, VectorNode } from './node.ts';
-import { AggregateNode, BucketQuantileNode, FunctionNode, type GroupOp, ScalarOpNode } from './op-nodes.ts';
+import { AggregateNode, FunctionNode, type GroupOp, ScalarOpNode } from './op-nodes.ts';
 import { FallBack } from './source.ts';
 
 const GROUP_OPS: ReadonlySet<string> = new Set(['sum', 'avg', 'count', 'group', 'min', 'max']);
@@ -163,8 +164,8 @@ export class Compiler {
     }
     if (func === 'histogram_quantile') {
       const q = this.scalar(args[0]!);
-      const child = this.vector(args[1]!);
-      return onlyVisit ? undefined : new BucketQuantileNode(child, q);
+      const buckets = this.#buckets(args[1]!);
+      return onlyVisit ? undefined : new BucketQuantileNode(buckets, q);
     }
     const mapper = MAPPERS.get(func);
     if (mapper) {
@@ -190,6 +191,16 @@ export class Compiler {
     throw new FallBack('function');
   }
 
+  /** Shared by all quantiles of one expression. */
+  #buckets(e: Expr): BucketsNode {
+    const child = this.vector(e);
+    const key = `buckets of ${print(e)}`;
+    const known = this.nodes.get(key) ?? this.#old.get(key);
+    const node = known instanceof BucketsNode ? known : new BucketsNode(child);
+    this.nodes.set(key, node);
+    return node;
+  }
+
   #range(e: Call, onlyVisit: boolean): VectorNode | undefined {
     const { func, args } = e;
     const [arg, first, second] =
@@ -206,6 +217,7 @@ export class Compiler {
       selector.matchers,
       {
         kernel: RANGE_KERNELS.get(func)!,
+        extrapolation: EXTRAPOLATED.get(func),
         rangeMs: Math.round(range.seconds * 1000),
         keepsName: KEEPS_NAME.has(func),
         counter: COUNTERS.has(func),

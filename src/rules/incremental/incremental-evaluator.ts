@@ -7,12 +7,14 @@ import { Labels } from '../../model/labels.ts';
 import type { Expr, VectorSelector } from '../../promql/ast.ts';
 import { typeOf } from '../../promql/check.ts';
 import type { CompileRegex } from '../../promql/regex-port.ts';
-import type { RuleAnswer, RuleEvaluator, RuleExpression, RuleSample } from '../ports.ts';
+import type { RuleAnswer, RuleEvaluator, RuleExpression } from '../ports.ts';
 import { Compiler } from './compile.ts';
 import { type LeafNode, SlotTable } from './leaf-nodes.ts';
 import type { Cycle, ScalarNode, VectorNode } from './node.ts';
 import { Rings } from './rings.ts';
 import { FallBack, type FallBackReason, type IncrementalSource } from './source.ts';
+
+const NO_LABELS: readonly Labels[] = [Labels.EMPTY];
 
 export interface IncrementalOptions {
   readonly source: IncrementalSource;
@@ -26,8 +28,17 @@ export interface IncrementalOptions {
   readonly onDispose?: (evaluator: IncrementalEvaluator) => void;
 }
 
+interface VectorPlan {
+  readonly kind: 'vector';
+  readonly root: VectorNode;
+  /** What the root listed last time, and the labels of that. */
+  shape: number;
+  ids: Int32Array;
+  readonly answer: { labels: readonly Labels[]; values: Float64Array; readonly has: RuleAnswer['has'] };
+}
+
 type Plan =
-  | { readonly kind: 'vector'; readonly root: VectorNode }
+  | VectorPlan
   | { readonly kind: 'scalar'; readonly root: ScalarNode }
   | { readonly kind: 'engine'; readonly reason: FallBackReason };
 
@@ -41,6 +52,7 @@ export class IncrementalEvaluator implements RuleEvaluator {
   #nodes: ReadonlyMap<string, VectorNode> = new Map();
   #leaves: ReadonlyMap<VectorSelector, LeafNode> = new Map();
   readonly #hasSeries = (s: VectorSelector): boolean => this.#has(s);
+  readonly #scalar = new Float64Array(1);
   #samplesVersion = Number.NaN;
   readonly evaluations = { incremental: 0, engine: 0 };
 
@@ -65,7 +77,7 @@ export class IncrementalEvaluator implements RuleEvaluator {
       this.#nodes,
     );
     const plans = new Map<RuleExpression, Plan>();
-    for (const rule of rules) plans.set(rule, plan(compiler, rule.expr));
+    for (const rule of rules) plans.set(rule, plan(compiler, rule.expr, this.#hasSeries));
     for (const [key, node] of this.#nodes) if (!compiler.nodes.has(key)) node.dispose(this.#rings);
     this.#nodes = compiler.nodes;
     this.#leaves = compiler.leaves;
@@ -89,16 +101,14 @@ export class IncrementalEvaluator implements RuleEvaluator {
     if (p.kind === 'engine') return this.#leave(p.reason, rule);
     this.#begin(timeMs);
     try {
-      let samples: RuleSample[];
-      if (p.kind === 'scalar') samples = [{ labels: Labels.EMPTY, value: p.root.scalar(this.#cycle) }];
-      else {
-        const { root } = p;
-        root.evaluate(this.#cycle);
-        samples = new Array(root.n);
-        for (let i = 0; i < root.n; i++) samples[i] = { labels: root.labels(root.ids[i]!), value: root.values[i]! };
+      if (p.kind === 'scalar') {
+        this.#scalar[0] = p.root.scalar(this.#cycle);
+        this.evaluations.incremental++;
+        return { labels: NO_LABELS, values: this.#scalar, has: this.#hasSeries };
       }
+      p.root.evaluate(this.#cycle);
       this.evaluations.incremental++;
-      return { samples, has: this.#hasSeries };
+      return listed(p);
     } catch (error) {
       if (!(error instanceof FallBack)) throw error;
       return this.#leave(error.reason, rule);
@@ -142,10 +152,30 @@ export class IncrementalEvaluator implements RuleEvaluator {
   }
 }
 
-function plan(compiler: Compiler, expr: Expr): Plan {
+/** The answer of the root; its list of labels is made anew only when other results are there. */
+function listed(p: VectorPlan): RuleAnswer {
+  const { root, answer } = p;
+  const { n, ids } = root;
+  answer.values = root.values;
+  let same = p.shape === root.shape && answer.labels.length === n;
+  for (let i = 0; same && i < n; i++) same = ids[i] === p.ids[i];
+  if (!same) {
+    const labels: Labels[] = new Array(n);
+    for (let i = 0; i < n; i++) labels[i] = root.labels(ids[i]!);
+    if (p.ids.length < n) p.ids = new Int32Array(root.ids.length);
+    p.ids.set(ids.subarray(0, n));
+    p.shape = root.shape;
+    answer.labels = labels;
+  }
+  return answer;
+}
+
+function plan(compiler: Compiler, expr: Expr, has: RuleAnswer['has']): Plan {
   try {
     if (typeOf(expr) === 'scalar') return { kind: 'scalar', root: compiler.scalar(expr) };
-    return { kind: 'vector', root: compiler.vector(expr) };
+    const root = compiler.vector(expr);
+    const answer = { labels: [], values: root.values, has };
+    return { kind: 'vector', root, shape: -1, ids: new Int32Array(0), answer };
   } catch (error) {
     if (!(error instanceof FallBack)) throw error;
     return { kind: 'engine', reason: error.reason };

@@ -2,7 +2,13 @@
 import { type Labels, METRIC_NAME } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import { isStale, type SeriesColumns } from '../../model/sample.ts';
-import { findResets, type Kernel, type Window } from '../../promql/range-functions.ts';
+import {
+  type Extrapolation,
+  extrapolateInto,
+  findResets,
+  type Kernel,
+  type Window,
+} from '../../promql/range-functions.ts';
 import { type Cycle, VectorNode } from './node.ts';
 import type { Rings } from './rings.ts';
 import { FallBack } from './source.ts';
@@ -104,13 +110,14 @@ export abstract class LeafNode extends VectorNode {
     if (this.names.length !== this.size) throw new FallBack('ambiguous_labels');
     this.n = 0;
     this.found = 0;
+    this.begin(cycle);
     const fromMs = cycle.timeMs - this.#keepMs + 1;
     if (fromMs < cycle.memoryFromMs) throw new FallBack('older_than_memory');
     const { refs, slots } = this;
-    const { rings, source } = cycle;
+    const { rings, source, stamp, irregular } = cycle;
     for (let id = 0; id < refs.length; id++) {
       const ref = refs[id]!;
-      if (cycle.irregular) {
+      if (irregular) {
         const how = source.irregularity(ref);
         if (how === 'histograms') throw new FallBack('native_histograms');
         if (how === 'disordered') {
@@ -118,7 +125,7 @@ export abstract class LeafNode extends VectorNode {
           continue;
         }
       }
-      if (rings.refresh(slots[id]!, ref, fromMs)) this.fromRing(cycle, id, slots[id]!);
+      if (rings.refresh(slots[id]!, ref, fromMs, stamp)) this.fromRing(cycle, id, slots[id]!);
       else this.#fromStore(cycle, id, ref, fromMs);
     }
   }
@@ -130,6 +137,9 @@ export abstract class LeafNode extends VectorNode {
     this.found++;
     this.fromColumns(cycle, id, s);
   }
+
+  /** Before the series of one evaluation. */
+  protected begin(_cycle: Cycle): void {}
 
   protected abstract fromRing(cycle: Cycle, id: number, slot: number): void;
   protected abstract fromColumns(cycle: Cycle, id: number, s: SeriesColumns): void;
@@ -196,6 +206,8 @@ export class SelectorNode extends LeafNode {
 
 export interface RangeFunction {
   readonly kernel: Kernel;
+  /** Of rate, increase and delta: most windows are theirs. */
+  readonly extrapolation: Extrapolation | undefined;
   readonly rangeMs: number;
   readonly keepsName: boolean;
   /** Counters need to know where the series falls. */
@@ -223,6 +235,11 @@ export class RangeNode extends LeafNode {
     };
   }
 
+  protected override begin(cycle: Cycle): void {
+    this.#window.timeMs = cycle.timeMs;
+    this.#window.endMs = cycle.timeMs;
+  }
+
   protected rename(labels: Labels): Labels {
     return this.#f.keepsName ? labels : labels.without(METRIC_NAME);
   }
@@ -247,18 +264,18 @@ export class RangeNode extends LeafNode {
     while (times[lo]! <= fromMs) lo++;
     this.found++;
     if (rings.lastStale[slot]! > fromMs) {
-      this.#withoutStale(timeMs, id, times.subarray(lo, hi), rings.values.subarray(lo, hi));
+      this.#withoutStale(id, times.subarray(lo, hi), rings.values.subarray(lo, hi));
       return;
     }
     const resets = this.#f.counter && rings.lastReset[slot]! > times[lo]! ? resetsIn(rings.values, lo, hi) : NO_RESETS;
-    this.#run(timeMs, id, times, rings.values, lo, hi, resets);
+    this.#run(id, times, rings.values, lo, hi, resets);
   }
 
   protected fromColumns(cycle: Cycle, id: number, s: SeriesColumns): void {
-    this.#withoutStale(cycle.timeMs, id, s.timestamps.subarray(0, s.length), s.values.subarray(0, s.length));
+    this.#withoutStale(id, s.timestamps.subarray(0, s.length), s.values.subarray(0, s.length));
   }
 
-  #withoutStale(timeMs: number, id: number, times: Float64Array, values: Float64Array): void {
+  #withoutStale(id: number, times: Float64Array, values: Float64Array): void {
     const n = times.length;
     const t = new Float64Array(n);
     const v = new Float64Array(n);
@@ -268,20 +285,23 @@ export class RangeNode extends LeafNode {
       t[k] = times[i]!;
       v[k++] = values[i]!;
     }
-    if (k > 0) this.#run(timeMs, id, t, v, 0, k, this.#f.counter ? findResets(v, k) : NO_RESETS);
+    if (k > 0) this.#run(id, t, v, 0, k, this.#f.counter ? findResets(v, k) : NO_RESETS);
   }
 
-  #run(timeMs: number, id: number, t: Float64Array, v: Float64Array, lo: number, hi: number, resets: Int32Array): void {
+  #run(id: number, t: Float64Array, v: Float64Array, lo: number, hi: number, resets: Int32Array): void {
     const w = this.#window;
-    w.timeMs = timeMs;
-    w.endMs = timeMs;
-    w.none = false;
     w.resets = resets;
     w.resetLo = 0;
-    const result = this.#f.kernel(t, v, lo, hi, w);
-    if (w.none) return;
-    this.ids[this.n] = id;
-    this.values[this.n++] = result;
+    const { extrapolation } = this.#f;
+    if (extrapolation) {
+      if (!extrapolateInto(extrapolation, t, v, lo, hi, w, this.values, this.n)) return;
+    } else {
+      w.none = false;
+      const result = this.#f.kernel(t, v, lo, hi, w);
+      if (w.none) return;
+      this.values[this.n] = result;
+    }
+    this.ids[this.n++] = id;
   }
 }
 

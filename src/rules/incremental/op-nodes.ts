@@ -1,10 +1,8 @@
-/** Operators over one vector: arithmetic and comparison with a scalar, functions of one value, aggregation, quantiles of buckets. */
+/** Operators over one vector: arithmetic and comparison with a scalar, functions of one value, aggregation. */
 import { Labels, METRIC_NAME } from '../../model/labels.ts';
 import type { Aggregate } from '../../promql/ast.ts';
 import type { FloatOp } from '../../promql/binary.ts';
 import { kahan, kahanState } from '../../promql/float-math.ts';
-import { parseLe } from '../../promql/histogram-call.ts';
-import { type ClassicBucket, classicQuantile } from '../../promql/histogram-quantile.ts';
 import { type Cycle, type ScalarNode, VectorNode } from './node.ts';
 import { FallBack } from './source.ts';
 
@@ -108,7 +106,7 @@ export class FunctionNode extends MapNode {
 }
 
 /** Rows to groups, in the order in which groups are first met. */
-abstract class GroupNode extends VectorNode {
+export abstract class GroupNode extends VectorNode {
   protected readonly child: VectorNode;
   #childShape = -1;
   protected groupOf: Int32Array = new Int32Array(0);
@@ -278,49 +276,5 @@ export class AggregateNode extends GroupNode {
     const q = (k - 1) / k;
     out[at] = kahan(x / k, q * out[at]!, q * comp[at]!);
     comp[at] = kahanState.c;
-  }
-}
-
-/** histogram_quantile over classic buckets. */
-export class BucketQuantileNode extends GroupNode {
-  readonly #q: ScalarNode;
-  #upper = new Float64Array(0);
-  #buckets: ClassicBucket[][] = [];
-
-  constructor(child: VectorNode, q: ScalarNode) {
-    super(child);
-    this.#q = q;
-  }
-
-  protected groupLabels(labels: Labels, id: number): Labels | undefined {
-    if (this.#upper.length < this.child.size) this.#upper = new Float64Array(this.child.size);
-    const upper = parseLe(labels.get('le'));
-    if (upper === undefined) return undefined;
-    this.#upper[id] = upper;
-    return labels.without('le');
-  }
-
-  protected override shaped(): void {
-    const bare = this.names.map((l) => l.without(METRIC_NAME));
-    this.names = new Set(bare.map((l) => l.key)).size === bare.length ? bare : [];
-    this.#buckets = Array.from({ length: this.size }, () => []);
-  }
-
-  protected compute(cycle: Cycle): void {
-    const q = this.#q.scalar(cycle);
-    this.follow(cycle);
-    if (this.names.length !== this.size) throw new FallBack('ambiguous_labels');
-    const { n, ids, values } = this.child;
-    for (let i = 0; i < n; i++) {
-      const id = ids[i]!;
-      const group = this.groupOf[id]!;
-      if (group < 0) continue;
-      const before = this.n;
-      const at = this.placeOf(group);
-      const list = this.#buckets[at]!;
-      if (at === before) list.length = 0;
-      list.push({ upper: this.#upper[id]!, count: values[i]! });
-    }
-    for (let g = 0; g < this.n; g++) this.values[g] = classicQuantile(q, this.#buckets[g]!).value;
   }
 }

@@ -34,6 +34,8 @@ export class Rings implements SampleSink {
   /** Newest time at which the value was lower than the one before. */
   lastReset: Float64Array = new Float64Array(64);
   #need: Float64Array = new Float64Array(64);
+  /** State of the store (Cycle.stamp) for which a series was last brought up to date. */
+  #freshAt: Float64Array = new Float64Array(64);
   #slots = 0;
   #freeSlots: number[] = [];
   #current = 0;
@@ -46,7 +48,7 @@ export class Rings implements SampleSink {
   }
 
   get memoryBytes(): number {
-    return this.times.length * 16 + this.base.length * 52;
+    return this.times.length * 16 + this.base.length * 60;
   }
 
   /** A slot for a series; nothing is known of it yet. */
@@ -61,6 +63,7 @@ export class Rings implements SampleSink {
     this.lastStale[slot] = Number.NEGATIVE_INFINITY;
     this.lastReset[slot] = Number.NEGATIVE_INFINITY;
     this.#need[slot] = 0;
+    this.#freshAt[slot] = -1;
     return slot;
   }
 
@@ -76,9 +79,16 @@ export class Rings implements SampleSink {
 
   /**
    * Brings a series up to date, with everything from `fromMs` on. False when it cannot: then the caller asks the store
-   * for the window.
+   * for the window. Done once for each `stamp`: several leaves read one series.
    */
-  refresh(slot: number, ref: number, fromMs: number): boolean {
+  refresh(slot: number, ref: number, fromMs: number, stamp: number): boolean {
+    if (this.#freshAt[slot] === stamp && fromMs >= this.completeFrom[slot]!) return true;
+    const done = this.#refresh(slot, ref, fromMs);
+    this.#freshAt[slot] = done ? stamp : -1;
+    return done;
+  }
+
+  #refresh(slot: number, ref: number, fromMs: number): boolean {
     const newest = this.#source.lastTimeMs(ref);
     if (fromMs >= this.completeFrom[slot]!) {
       if (newest === this.lastTime[slot]) return true;
@@ -198,5 +208,6 @@ export class Rings implements SampleSink {
     this.lastStale = f64(this.lastStale);
     this.lastReset = f64(this.lastReset);
     this.#need = f64(this.#need);
+    this.#freshAt = f64(this.#freshAt);
   }
 }

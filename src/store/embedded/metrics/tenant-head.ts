@@ -44,6 +44,8 @@ export class TenantHead {
   #base = new Float64Array(16);
   #rawEnd = new Float64Array(16);
   #lastT = new Float64Array(16);
+  /** Time of the sample before the last; +Infinity where the last is no float. */
+  #beforeT = new Float64Array(16);
   #lastBits = new Uint32Array(32);
   /** Number of the series in the WAL segment, 0 when it has none there. */
   walIds = new Uint32Array(16);
@@ -60,7 +62,7 @@ export class TenantHead {
   }
 
   get memoryBytes(): number {
-    let sum = this.index.memoryBytes + this.#slots.length * 45 + this.#rawBytes;
+    let sum = this.index.memoryBytes + this.#slots.length * 53 + this.#rawBytes;
     for (const w of this.windows.values()) sum += w.memoryBytes;
     for (const w of this.frozen) sum += w.memoryBytes;
     return sum;
@@ -72,6 +74,7 @@ export class TenantHead {
     this.#slots[ref] = NO_SLOT;
     this.#rawCount[ref] = 0;
     this.#lastT[ref] = Number.NEGATIVE_INFINITY;
+    this.#beforeT[ref] = Number.NEGATIVE_INFINITY;
     this.walIds[ref] = 0;
     return ref;
   }
@@ -126,6 +129,7 @@ export class TenantHead {
     slot.page.bits[2 * i] = low;
     slot.page.bits[2 * i + 1] = high;
     this.#rawCount[ref] = n + 1;
+    this.#beforeT[ref] = last;
     this.#lastT[ref] = t;
     this.#lastBits[2 * ref] = low;
     this.#lastBits[2 * ref + 1] = high;
@@ -168,6 +172,7 @@ export class TenantHead {
     column.items.push(histogram);
     window.samples++;
     this.#lastT[ref] = t;
+    this.#beforeT[ref] = Number.POSITIVE_INFINITY;
     // no float has these bits: a float at the same time is a duplicate, never a repetition
     this.#lastBits[2 * ref] = 0xdead;
     this.#lastBits[2 * ref + 1] = 0x7ff80000;
@@ -280,6 +285,11 @@ export class TenantHead {
 
   /** Hands over the floats after `afterMs`, in order, if all of them are still raw; false when they may be elsewhere. */
   readRaw(ref: number, afterMs: number, into: { push(timeMs: number, low: number, high: number): void }): boolean {
+    // mostly one sample is new, and that one stands here: the page of the others need not be fetched
+    if (this.#beforeT[ref]! <= afterMs && this.#lastT[ref]! > afterMs) {
+      into.push(this.#lastT[ref]!, this.#lastBits[2 * ref]!, this.#lastBits[2 * ref + 1]!);
+      return true;
+    }
     const n = this.#rawCount[ref]!;
     const base = this.#base[ref]!;
     if (n === 0 || base > afterMs) return false;
@@ -391,6 +401,7 @@ export class TenantHead {
     this.#base = copy(new Float64Array(n), this.#base);
     this.#rawEnd = copy(new Float64Array(n), this.#rawEnd);
     this.#lastT = copy(new Float64Array(n), this.#lastT);
+    this.#beforeT = copy(new Float64Array(n), this.#beforeT);
     this.#lastBits = copy(new Uint32Array(2 * n), this.#lastBits);
     this.walIds = copy(new Uint32Array(n), this.walIds);
   }
