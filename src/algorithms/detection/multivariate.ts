@@ -1,8 +1,10 @@
 /**
- * Streaming detection over several metrics of one thing: robust standardisation, principal components of a learned
- * correlation, and two distances (left over outside the components; Hotelling's T-squared within) with the contribution
- * of each metric. It sees relations break; it does not model the season of one metric.
+ * Streaming detection over several metrics of one thing. Every metric is put into robust units (median and quantile
+ * ranges of a thinned history); principal components are kept of the mean of two neighbouring rows and of their
+ * difference, and the distance is the mean size along all components, each over its own spread (Shyu et al. 2003; sizes
+ * instead of squares, so that no single component decides). It does not model the season of one metric.
  */
+import { VigieError } from '../../lib/errors.ts';
 import { symmetricEigen } from '../linear-algebra.ts';
 import { TAIL_SIZE, tailLearn, tailSurprise } from './tail.ts';
 
@@ -18,13 +20,12 @@ export interface MultivariateDetection {
 }
 
 export interface MultivariateState {
-  readonly version: 1;
+  readonly version: 2;
   readonly options: MultivariateOptions;
   readonly numbers: readonly number[];
   readonly covariance: readonly number[];
-  readonly components: readonly number[];
-  readonly values: readonly number[];
-  readonly rest: number;
+  /** Rows of the thinned history; null where a value was missing. */
+  readonly history: readonly (number | null)[];
 }
 
 export interface MultivariateDetector {
@@ -36,80 +37,124 @@ export interface MultivariateDetector {
 }
 
 export const MULTIVARIATE_TUNING = {
-  explained: 0.9,
-  /** Standardised values are cut here when judged; learning cuts them much lower. */
-  clip: 1e4,
-  /** The same for metrics that hardly ever moved: how far says little there. */
-  stillClip: 100,
-  /** Smoothing of T-squared and of the residual, per row. */
-  smooth: 0.08,
-  residualWeight: 1,
-  smoothResidualWeight: 1,
-  hotellingWeight: 1.5,
-  /** Least spread of a metric, as a share of the range seen. */
-  spreadFloor: 0.01,
+  /** Robust units at which a value is cut when judged, and when the covariances learn. */
+  clip: 40,
+  learnedClip: 8,
+  /** Least unit of a metric, as a share of the range seen: one that hardly ever moved must not outweigh all others. */
+  unitFloor: 0.02,
   rangeDecay: 0.99998,
-  /** Standard deviations at which mean and covariance are cut when they learn. */
-  learned: 30,
-  rateMin: 0.00002,
+  /** Added to each component's variance, in squared robust units. */
+  ridge: 0.07,
+  /** Rates at which the distance is smoothed beside its value at once. */
+  smoothFast: 0.2,
+  smoothSlow: 0.05,
+  /** Slowest learning, and the share of it that suspect rows get. */
+  rateMin: 1 / 40_000,
+  suspectShare: 0.02,
+  /** Mean deviations above its median from which a score makes its row suspect. */
+  suspectSpreads: 3,
+  scoreScale: 6,
   /** Surprise at which to notify. */
-  alert: 5,
+  alert: 4.5,
 };
 export const DIMS_MAX = 256;
+/** Rows of history from which medians and units are taken; every STRIDE_MAX-th row at the thinnest. */
+const HISTORY = 256;
+const STRIDE_MAX = 128;
+/** Rows before the first fit. */
+const FIRST_FIT = 64;
 const REFIT_EVERY_MAX = 2000;
+/** Share of the way to a suspect row's value that the range seen widens. */
+const SUSPECT_RANGE = 0.0002;
+/** A state in which nearly all rows were suspect, smoothed over so many, is the new norm: about twice as many rows. */
+const NORM_ROWS = 10_000;
+const NORM_SHARE = 0.9;
+/** A normal sample's distance between these quantiles, in standard deviations. */
+const INNER = [0.25, 0.75, 1.349] as const;
+const OUTER = [0.05, 0.95, 3.29] as const;
 
 const COUNT = 0;
 const HELD = 1;
 const NEXT_FIT = 2;
-const SLOW_RESIDUAL = 3;
-const SLOW_HOTELLING = 4;
-const HEAD = 8;
-/** Tails: one, of the sum. */
-const TAILS = 1;
-/** Numbers per metric: mean, smallest and largest seen. */
-const PER_METRIC = 3;
+const FAST = 3;
+const SLOW = 4;
+const STRIDE = 5;
+/** Rows in the history, and where the next one goes once it is a ring. */
+const KEPT = 6;
+const NEXT_ROW = 7;
+const FITTED = 8;
+const MIDDLE = 9;
+const SUSPECT = 10;
+const SUSPECTS = 11;
+const SPREAD = 12;
+const SUSPECT_LATELY = 13;
+const HEAD = 14;
+const METRICS = HEAD + TAIL_SIZE;
+/** Per metric: median, unit, lowest and highest seen, mean in units, last value in units. */
+const PER_METRIC = 6;
 
 class PcaDetector implements MultivariateDetector {
   readonly #options: MultivariateOptions;
   readonly #d: number;
-  /** Head, tails, then mean, low and high, each for all metrics. */
   readonly #a: Float64Array;
+  /** Of the sum of neighbouring rows, then of their difference, in robust units; lower triangles are kept. */
   readonly #covariance: Float64Array;
+  readonly #history: Float64Array;
+  readonly #median: Float64Array;
+  readonly #unit: Float64Array;
+  readonly #low: Float64Array;
+  readonly #high: Float64Array;
+  readonly #mean: Float64Array;
+  readonly #last: Float64Array;
+  readonly #row: Float64Array;
   readonly #z: Float64Array;
-  /** Deviations that are learned, in the metrics' units; NaN where missing. */
-  readonly #e: Float64Array;
+  readonly #sum: Float64Array;
+  readonly #step: Float64Array;
   readonly #part: Float64Array;
-  #components = new Float64Array(0);
-  #values = new Float64Array(0);
-  #rest = 1;
+  /** Components over their spread, d x d, of the sum and of the difference. */
+  #levels: Float64Array = new Float64Array(0);
+  #steps: Float64Array = new Float64Array(0);
   readonly #out: MultivariateDetection = { score: 0, alertScore: 0, alert: false };
 
   constructor(options: MultivariateOptions, state?: MultivariateState) {
     this.#options = options;
-    this.#d = options.dims;
-    this.#a = new Float64Array(HEAD + TAILS * TAIL_SIZE + PER_METRIC * this.#d);
-    this.#covariance = new Float64Array(this.#d * this.#d);
-    this.#z = new Float64Array(this.#d);
-    this.#e = new Float64Array(this.#d);
-    this.#part = new Float64Array(this.#d);
+    const d = (this.#d = options.dims);
+    this.#a = new Float64Array(METRICS + PER_METRIC * d);
+    const slice = (k: number): Float64Array => this.#a.subarray(METRICS + k * d, METRICS + (k + 1) * d);
+    [this.#median, this.#unit, this.#low] = [slice(0), slice(1), slice(2)];
+    [this.#high, this.#mean, this.#last] = [slice(3), slice(4), slice(5)];
+    this.#covariance = new Float64Array(2 * d * d);
+    this.#history = new Float64Array(HISTORY * d);
+    this.#row = new Float64Array(d);
+    this.#z = new Float64Array(d);
+    this.#sum = new Float64Array(d);
+    this.#step = new Float64Array(d);
+    this.#part = new Float64Array(d);
+    this.#low.fill(Number.MAX_VALUE);
+    this.#high.fill(-Number.MAX_VALUE);
+    this.#a[STRIDE] = 1;
+    this.#a[FAST] = this.#a[SLOW] = 1;
     if (state) {
+      if (state.version !== 2)
+        throw new VigieError(
+          'conflict',
+          `kept state: wanted version 2, got ${String((state as { version: unknown }).version)}`,
+        );
       this.#a.set(state.numbers);
       this.#covariance.set(state.covariance);
-      this.#components = Float64Array.from(state.components);
-      this.#values = Float64Array.from(state.values);
-      this.#rest = state.rest;
+      this.#history.set(state.history.map((x) => x ?? Number.NaN));
+      if (this.#a[FITTED]) this.#components();
     }
   }
 
   state(): MultivariateState {
+    const kept = this.#history.subarray(0, this.#a[KEPT]! * this.#d);
     return {
-      version: 1,
+      version: 2,
       options: this.#options,
       numbers: Array.from(this.#a),
       covariance: Array.from(this.#covariance),
-      components: Array.from(this.#components),
-      values: Array.from(this.#values),
-      rest: this.#rest,
+      history: Array.from(kept, (x) => (Number.isNaN(x) ? null : x)),
     };
   }
 
@@ -121,120 +166,224 @@ class PcaDetector implements MultivariateDetector {
 
   update(_tSeconds: number, row: readonly (number | null)[], train = false): MultivariateDetection {
     const a = this.#a;
-    const d = this.#d;
+    const out = this.#out;
     const n = ++a[COUNT]!;
-    const rate = Math.max(1 / n, MULTIVARIATE_TUNING.rateMin);
-    const means = HEAD + TAILS * TAIL_SIZE;
-    const clip = MULTIVARIATE_TUNING.clip;
-    for (let i = 0; i < d; i++) {
-      const v = row[i];
-      if (typeof v !== 'number' || !Number.isFinite(v)) {
-        this.#z[i] = 0;
-        this.#e[i] = Number.NaN;
-        continue;
-      }
-      const x = Math.max(-1e150, Math.min(1e150, v));
-      const mean = a[means + i]!;
-      const e = x - mean;
-      const low = means + d + i;
-      const high = means + 2 * d + i;
-      if (n === 1) a[low] = a[high] = x;
-      else {
-        a[low] = Math.min(x, mean + (a[low]! - mean) * MULTIVARIATE_TUNING.rangeDecay);
-        a[high] = Math.max(x, mean + (a[high]! - mean) * MULTIVARIATE_TUNING.rangeDecay);
-      }
-      const floor = this.#floor(i);
-      const deviation = Math.sqrt(this.#covariance[i * d + i]!);
-      const limit = deviation > floor ? clip : MULTIVARIATE_TUNING.stillClip;
-      this.#z[i] = n < 4 ? 0 : Math.max(-limit, Math.min(limit, e / Math.max(deviation, floor)));
-      const far = MULTIVARIATE_TUNING.learned * deviation + floor;
-      this.#e[i] = n < 30 ? e : Math.max(-far, Math.min(far, e));
-      a[means + i] = mean + this.#e[i]! * rate;
+    this.#read(row);
+    if (!a[FITTED]) this.#keep(n);
+    out.score = 0;
+    out.alertScore = 0;
+    out.alert = false;
+    if (!a[FITTED]) {
+      if (n >= FIRST_FIT) this.#first(n);
+      return out;
     }
     const sum = this.#distance();
-    this.#learn(n, rate);
+    const rate = Math.max(1 / n, MULTIVARIATE_TUNING.rateMin);
+    this.#suspect(sum, rate, n, train);
+    this.#learn(a[SUSPECT] ? rate * MULTIVARIATE_TUNING.suspectShare : rate);
+    this.#keep(n);
+    if (n >= a[NEXT_FIT]!) this.#fit(n);
     return this.#judge(sum, n, train);
   }
 
-  /** Residual and T-squared, each over what is expected of it; at once and smoothed. */
+  /** What looks wrong is learned slowly: a fault that lasts must not become the norm within the day. */
+  #suspect(sum: number, rate: number, n: number, train: boolean): void {
+    const a = this.#a;
+    const spread = a[SPREAD]!;
+    const off = sum - a[MIDDLE]!;
+    const far = !train && n > 4 * FIRST_FIT && off > MULTIVARIATE_TUNING.suspectSpreads * spread;
+    a[SUSPECT_LATELY]! += ((far ? 1 : 0) - a[SUSPECT_LATELY]!) / NORM_ROWS;
+    a[SUSPECT] = far && a[SUSPECT_LATELY]! < NORM_SHARE ? 1 : 0;
+    if (a[SUSPECT]) a[SUSPECTS]!++;
+    if (!a[MIDDLE]) a[MIDDLE] = sum;
+    else {
+      // A median and a cut mean deviation: a fifth of all rows being wrong moves them little.
+      const brisk = Math.max(rate, 1 / (n - FIRST_FIT + 1));
+      a[MIDDLE]! += 2 * brisk * Math.max(-spread, Math.min(spread, 1e3 * off));
+      a[SPREAD]! += brisk * (Math.min(Math.abs(off), spread > 0 ? 4 * spread : Number.MAX_VALUE) - spread);
+    }
+  }
+
+  /** The row as finite numbers or NaN, with the range it widens. */
+  #read(row: readonly (number | null)[]): void {
+    const decay = MULTIVARIATE_TUNING.rangeDecay;
+    for (let i = 0; i < this.#d; i++) {
+      const v = row[i];
+      if (typeof v !== 'number' || !Number.isFinite(v)) {
+        this.#row[i] = Number.NaN;
+        continue;
+      }
+      const x = Math.max(-1e150, Math.min(1e150, v));
+      this.#row[i] = x;
+      if (!(this.#low[i]! <= this.#high[i]!)) this.#low[i] = this.#high[i] = x;
+      const middle = this.#a[FITTED] ? this.#median[i]! : x;
+      const share = this.#a[SUSPECT] ? SUSPECT_RANGE : 1;
+      if (x < this.#low[i]!) this.#low[i]! += (x - this.#low[i]!) * share;
+      else if (this.#low[i]! < middle) this.#low[i] = middle + (this.#low[i]! - middle) * decay;
+      if (x > this.#high[i]!) this.#high[i]! += (x - this.#high[i]!) * share;
+      else if (this.#high[i]! > middle) this.#high[i] = middle + (this.#high[i]! - middle) * decay;
+    }
+  }
+
+  /** Keeps every so many-th row: the stride doubles when the room is full, up to a limit; then the oldest goes. */
+  #keep(n: number): void {
+    const a = this.#a;
+    const d = this.#d;
+    if (n % a[STRIDE]! !== 0) return;
+    if (a[SUSPECT] && a[SUSPECTS]! % Math.round(1 / MULTIVARIATE_TUNING.suspectShare) !== 0) return;
+    if (a[KEPT] === HISTORY && a[STRIDE]! < STRIDE_MAX) {
+      for (let k = 0; k < HISTORY / 2; k++) this.#history.copyWithin(k * d, (2 * k + 1) * d, (2 * k + 2) * d);
+      a[KEPT] = HISTORY / 2;
+      a[STRIDE]! *= 2;
+      if (n % a[STRIDE]! !== 0) return;
+    }
+    if (a[KEPT]! < HISTORY) {
+      this.#history.set(this.#row, a[KEPT]! * d);
+      a[KEPT]!++;
+      return;
+    }
+    this.#history.set(this.#row, a[NEXT_ROW]! * d);
+    a[NEXT_ROW] = (a[NEXT_ROW]! + 1) % HISTORY;
+  }
+
+  /** Units from the first rows, which are then learned as if they had just come. */
+  #first(n: number): void {
+    this.#units();
+    this.#a[FITTED] = 1;
+    const newest = Float64Array.from(this.#row);
+    for (let k = 0; k < n; k++) {
+      this.#row.set(this.#history.subarray(k * this.#d, (k + 1) * this.#d));
+      this.#standardise();
+      if (k > 0) this.#learn(1 / k);
+    }
+    this.#row.set(newest);
+    this.#components();
+    this.#a[NEXT_FIT] = n + FIRST_FIT;
+  }
+
+  #fit(n: number): void {
+    const d = this.#d;
+    const [median, unit] = [Float64Array.from(this.#median), Float64Array.from(this.#unit)];
+    this.#units();
+    // What was learned in the old units is put into the new ones.
+    for (let i = 0; i < d; i++) {
+      const ratio = unit[i]! / this.#unit[i]!;
+      const moved = (median[i]! - this.#median[i]!) / this.#unit[i]!;
+      this.#mean[i] = this.#mean[i]! * ratio + moved;
+      this.#last[i] = cut(this.#last[i]! * ratio + moved, MULTIVARIATE_TUNING.clip);
+      // Row and column of the metric; its own variance stands in both and is thus scaled twice.
+      for (let j = 0; j < d; j++)
+        for (const at of [i * d + j, d * d + i * d + j, j * d + i, d * d + j * d + i]) this.#covariance[at]! *= ratio;
+    }
+    this.#components();
+    this.#a[NEXT_FIT] = n + Math.min(REFIT_EVERY_MAX, Math.max(FIRST_FIT, n * 0.25));
+  }
+
+  #units(): void {
+    const kept = this.#a[KEPT]!;
+    const column = new Float64Array(kept);
+    for (let i = 0; i < this.#d; i++) {
+      let m = 0;
+      for (let k = 0; k < kept; k++) {
+        const x = this.#history[k * this.#d + i]!;
+        if (!Number.isNaN(x)) column[m++] = x;
+      }
+      const sorted = column.subarray(0, m).sort();
+      const at = (q: number): number => sorted[Math.round(q * (m - 1))] ?? 0;
+      const spread = ([low, high, width]: readonly [number, number, number]): number => (at(high) - at(low)) / width;
+      const range = Math.max(0, this.#high[i]! - this.#low[i]!);
+      this.#median[i] = at(0.5);
+      this.#unit[i] = Math.max(
+        spread(INNER),
+        spread(OUTER),
+        MULTIVARIATE_TUNING.unitFloor * range,
+        1e-9 * Math.abs(at(0.5)),
+        1e-300,
+      );
+    }
+  }
+
+  /** The row in robust units, beside the one before. */
+  #standardise(): void {
+    const clip = MULTIVARIATE_TUNING.clip;
+    for (let i = 0; i < this.#d; i++) {
+      const x = this.#row[i]!;
+      this.#z[i] = Number.isNaN(x) ? this.#mean[i]! : cut((x - this.#median[i]!) / this.#unit[i]!, clip);
+    }
+  }
+
   #distance(): number {
     const a = this.#a;
     const d = this.#d;
-    const z = this.#z;
-    const part = this.#part;
-    const k = this.#values.length;
     const t = MULTIVARIATE_TUNING;
-    part.set(z);
-    let hotelling = 0;
-    for (let c = 0; c < k; c++) {
-      let dot = 0;
-      for (let i = 0; i < d; i++) dot += this.#components[c * d + i]! * z[i]!;
-      hotelling += (dot * dot) / (this.#values[c]! + 0.05);
-      for (let i = 0; i < d; i++) part[i]! -= dot * this.#components[c * d + i]!;
-    }
-    let residual = 0;
+    this.#standardise();
     for (let i = 0; i < d; i++) {
-      part[i] = part[i]! * part[i]!;
-      residual += part[i]!;
+      this.#sum[i] = this.#z[i]! + this.#last[i]! - 2 * this.#mean[i]!;
+      this.#step[i] = this.#z[i]! - this.#last[i]!;
     }
-    a[SLOW_RESIDUAL] = a[SLOW_RESIDUAL]! + (residual - a[SLOW_RESIDUAL]!) * t.smooth;
-    a[SLOW_HOTELLING] = a[SLOW_HOTELLING]! + (hotelling - a[SLOW_HOTELLING]!) * t.smooth;
-    // over what the model itself expects: a level learned from the distances would rise with the faults
-    const usual = this.#rest + 0.05 * d;
-    return (
-      t.residualWeight * Math.log1p(residual / usual) +
-      t.smoothResidualWeight * Math.log1p(a[SLOW_RESIDUAL]! / usual) +
-      t.hotellingWeight * Math.log1p(a[SLOW_HOTELLING]! / Math.max(1, k))
-    );
+    this.#part.fill(0);
+    const size = (this.#along(this.#levels, this.#sum) + this.#along(this.#steps, this.#step)) / (2 * d);
+    const distance = size * size;
+    a[FAST] = a[FAST]! + (distance - a[FAST]!) * t.smoothFast;
+    a[SLOW] = a[SLOW]! + (distance - a[SLOW]!) * t.smoothSlow;
+    return Math.log1p(distance) + Math.log1p(a[FAST]!) + Math.log1p(a[SLOW]!);
   }
 
-  /** A metric that stood still so far and moves once must not outweigh all others. */
-  #floor(i: number): number {
-    const a = this.#a;
-    const means = HEAD + TAILS * TAIL_SIZE;
-    const range = a[means + 2 * this.#d + i]! - a[means + this.#d + i]!;
-    return Math.max(MULTIVARIATE_TUNING.spreadFloor * range, 1e-9 * Math.abs(a[means + i]!), 1e-300);
-  }
-
-  /** Covariance in the metrics' own units: their scale is put in when the components are fitted, not before. */
-  #learn(n: number, rate: number): void {
+  /** Sum of sizes along all components; adds each metric's share of it. */
+  #along(components: Float64Array, x: Float64Array): number {
     const d = this.#d;
-    const e = this.#e;
+    let total = 0;
+    for (let c = 0; c < d; c++) {
+      const at = c * d;
+      let dot = 0;
+      for (let i = 0; i < d; i++) dot += components[at + i]! * x[i]!;
+      total += Math.abs(dot);
+      if (Math.abs(dot) < 1) continue;
+      const sign = Math.sign(dot);
+      for (let i = 0; i < d; i++) this.#part[i]! += sign * components[at + i]! * x[i]!;
+    }
+    return total;
+  }
+
+  #learn(rate: number): void {
+    const d = this.#d;
+    const clip = MULTIVARIATE_TUNING.learnedClip;
+    const steps = d * d;
     for (let i = 0; i < d; i++) {
-      const ei = e[i]!;
-      if (Number.isNaN(ei)) continue;
+      const now = cut(this.#z[i]!, clip);
+      const last = cut(this.#last[i]!, clip);
+      this.#sum[i] = now + last - 2 * this.#mean[i]!;
+      this.#step[i] = now - last;
+      this.#mean[i]! += (now - this.#mean[i]!) * rate;
+      this.#last[i] = this.#z[i]!;
+    }
+    for (let i = 0; i < d; i++) {
+      const si = this.#sum[i]!;
+      const di = this.#step[i]!;
       const at = i * d;
       for (let j = 0; j <= i; j++) {
-        const ej = e[j]!;
-        if (Number.isNaN(ej)) continue;
-        this.#covariance[at + j]! += (ei * ej - this.#covariance[at + j]!) * rate;
+        this.#covariance[at + j]! += (si * this.#sum[j]! - this.#covariance[at + j]!) * rate;
+        this.#covariance[steps + at + j]! += (di * this.#step[j]! - this.#covariance[steps + at + j]!) * rate;
       }
-    }
-    if (n >= Math.max(this.#a[NEXT_FIT]!, 2 * 10)) {
-      this.#fit();
-      this.#a[NEXT_FIT] = n + Math.min(REFIT_EVERY_MAX, Math.max(50, n * 0.25));
     }
   }
 
-  #fit(): void {
+  #components(): void {
     const d = this.#d;
-    const full = new Float64Array(d * d);
-    const scale = Float64Array.from({ length: d }, (_, i) =>
-      Math.max(Math.sqrt(this.#covariance[i * d + i]!), this.#floor(i)),
-    );
-    let trace = 0;
-    for (let i = 0; i < d; i++) {
-      for (let j = 0; j <= i; j++)
-        full[i * d + j] = full[j * d + i] = this.#covariance[i * d + j]! / scale[i]! / scale[j]!;
-      trace += full[i * d + i]!;
-    }
-    const { values, vectors } = symmetricEigen(full, d);
-    let sum = 0;
-    let k = 0;
-    while (k < d - 1 && sum < MULTIVARIATE_TUNING.explained * trace) sum += values[k++]!;
-    this.#values = values.slice(0, k);
-    this.#components = vectors.slice(0, k * d);
-    this.#rest = Math.max(1e-6, trace - sum);
+    const whiten = (from: number): Float64Array => {
+      const full = new Float64Array(d * d);
+      for (let i = 0; i < d; i++)
+        for (let j = 0; j <= i; j++) full[i * d + j] = full[j * d + i] = this.#covariance[from + i * d + j]!;
+      const { values, vectors } = symmetricEigen(full, d);
+      // Sum and difference have twice the variance of a row.
+      for (let c = 0; c < d; c++) {
+        const spread = Math.sqrt(Math.max(0, values[c]!) + 2 * MULTIVARIATE_TUNING.ridge);
+        for (let i = 0; i < d; i++) vectors[c * d + i]! /= spread;
+      }
+      return vectors;
+    };
+    this.#levels = whiten(0);
+    this.#steps = whiten(d * d);
   }
 
   #judge(s: number, n: number, train: boolean): MultivariateDetection {
@@ -242,19 +391,19 @@ class PcaDetector implements MultivariateDetector {
     const out = this.#out;
     const surprise = tailSurprise(a, HEAD, s);
     tailLearn(a, HEAD, s);
-    out.score = 0;
-    out.alertScore = 0;
-    out.alert = false;
+    for (let i = 0; i < this.#d; i++) this.#part[i] = Math.max(0, this.#part[i]!);
     if (n <= (this.#options.warmupPoints ?? 0)) return out;
-    out.score = 1 - Math.exp(-s / 3);
+    out.score = 1 - Math.exp(-s / MULTIVARIATE_TUNING.scoreScale);
     const held = a[HELD]! * 0.998;
     const fresh = surprise > held ? surprise : 0;
     a[HELD] = Math.max(held, surprise);
-    out.alertScore = 1 - Math.exp(-fresh / 6);
+    out.alertScore = 1 - Math.exp(-fresh / MULTIVARIATE_TUNING.scoreScale);
     out.alert = !train && n > 200 && fresh > MULTIVARIATE_TUNING.alert;
     return out;
   }
 }
+
+const cut = (x: number, limit: number): number => (x < -limit ? -limit : x > limit ? limit : x);
 
 export function createMultivariateDetector(
   options: MultivariateOptions,
