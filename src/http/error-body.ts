@@ -75,5 +75,6 @@ function grpcCode(code: ErrorCode): number {
   if (code === 'quota') return 8;
   if (code === 'unauthenticated') return 16;
   if (code === 'forbidden') return 7;
+  if (code === 'not_found') return 5;
   return code === 'unavailable' ? 14 : 13;
 }

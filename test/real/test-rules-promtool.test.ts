@@ -288,6 +288,28 @@ describe.skipIf(missing)('vigie test-rules and promtool', () => {
     expect(failed).toBeGreaterThanOrEqual(18);
   });
 
+  it('name the same rule as the one whose results were refused, and list alerts in the same order', async () => {
+    using folder = temporaryFolder();
+    const rules = `groups:
+- name: g
+  rules:
+  - { alert: Twice, expr: x > 0, for: 2m }
+  - { alert: Twice, expr: x > 0 }
+  - { alert: Ordered, expr: '{__name__=~"x|y"}', annotations: { v: "{{ $value }}" } }
+  - { record: a, expr: x }
+  - { record: b, expr: x }
+  - { record: a, expr: 'x + (time() > bool 200)' }
+  - { record: c, expr: x }
+`;
+    const tests = frame(
+      'input_series: [{ series: \'x{job="a"}\', values: "1x20" }, { series: \'y{job="a",z="b"}\', values: "1x20" }]\n  alert_rule_test: [{ eval_time: 3m, alertname: Ordered, exp_alerts: [] }, { eval_time: 3m, alertname: Twice, exp_alerts: [{ exp_labels: { job: a } }, { exp_labels: { job: a } }] }, { eval_time: 5m, alertname: Twice, exp_alerts: [] }]',
+    );
+    const { ours, text } = await verdicts(folder.path, { name: 'refused', rules, tests });
+    const plain = (t: string): string[] => t.split('\n').flatMap((l) => (l.trim() === '' ? [] : [l.trim()]));
+    expect(plain(ours.join('\n'))).toEqual(plain(text).filter((l) => !/^(?:Unit Testing|FAILED)/.test(l)));
+    expect(text).toContain('rule: a, time: 4m0s, err: duplicate sample for timestamp');
+  });
+
   it('would see a runner that is one evaluation late', { timeout: 120_000 }, async () => {
     using folder = temporaryFolder();
     const late = (text: string): string =>

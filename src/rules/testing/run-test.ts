@@ -72,6 +72,8 @@ class TestRun {
   readonly #fed: Fed[] = [];
   readonly #failures: string[] = [];
   #nowMs = 0;
+  /** Series of which the evaluation under way wrote a sample that was refused. */
+  readonly #refused = new Map<string, { times: number; readonly reason: string }>();
 
   constructor(file: RuleTestFile, test: RuleTest, ports: TestPorts) {
     this.#file = file;
@@ -106,10 +108,13 @@ class TestRun {
       this.#feed(atMs);
       const errors: string[] = [];
       for (const group of groups) {
+        this.#refused.clear();
         await group.evaluate(this.#nowMs, context, signal);
-        for (const rule of group.rules)
-          if (rule.lastError !== '')
-            errors.push(`    rule: ${rule.spec.name}, time: ${formatDuration(atMs)}, err: ${rule.lastError}`);
+        const late = this.#refusedOf(group.rules);
+        for (const rule of group.rules) {
+          const problem = rule.lastError || late.get(rule);
+          if (problem) errors.push(`    rule: ${rule.spec.name}, time: ${goDuration(atMs)}, err: ${problem}`);
+        }
       }
       this.#failures.push(...errors);
       if (errors.length > 0) return this.#failures;
@@ -151,6 +156,20 @@ class TestRun {
       }
   }
 
+  /** Rules whose results were refused: of those that wrote a series, the last ones, for the first was in time. */
+  #refusedOf(rules: readonly RunningRule[]): Map<RunningRule, string> {
+    const out = new Map<RunningRule, string>();
+    if (this.#refused.size === 0) return out;
+    for (const rule of [...rules].reverse())
+      for (const { key } of rule.written) {
+        const entry = this.#refused.get(key);
+        if (!entry || entry.times === 0) continue;
+        entry.times--;
+        out.set(rule, entry.reason === 'duplicate_timestamp' ? 'duplicate sample for timestamp' : entry.reason);
+      }
+    return out;
+  }
+
   #context(): GroupContext {
     const clock: Clock = {
       now: () => this.#nowMs,
@@ -162,7 +181,9 @@ class TestRun {
       appendSamples: async (samples) => {
         for (const s of samples) {
           const refused = this.#samples.add(s);
-          if (refused && !s.stale) throw new VigieError('execution', `${s.labels.toString()}: ${refused}`);
+          if (!refused || s.stale) continue;
+          const before = this.#refused.get(s.labels.key);
+          this.#refused.set(s.labels.key, { times: (before?.times ?? 0) + 1, reason: refused });
         }
         return {
           samplesAccepted: samples.length,
@@ -200,15 +221,16 @@ class TestRun {
   }
 
   #compareAlerts(c: AlertCase, groups: readonly RunningGroup[]): void {
-    const text = (a: { readonly labels: Labels; readonly annotations: Labels }): string =>
-      `Labels:${a.labels.toString()}\nAnnotations:${a.annotations.toString()}`;
-    const got = groups
+    const texts = (alerts: readonly Told[]): string[] =>
+      [...alerts]
+        .sort((a, b) => Labels.compare(a.labels, b.labels) || Labels.compare(a.annotations, b.annotations))
+        .map((a) => `Labels:${a.labels.toString()}\nAnnotations:${a.annotations.toString()}`);
+    const firing = groups
       .flatMap((g) => g.rules)
       .filter((r) => r.alerts && r.spec.name === c.alertname)
-      .flatMap((r) => r.alerts!.list().filter((a) => a.state === 'firing'))
-      .map(text)
-      .sort();
-    const wanted = c.expected.map(text).sort();
+      .flatMap((r) => r.alerts!.list().filter((a) => a.state === 'firing'));
+    const got = texts(firing);
+    const wanted = texts(c.expected);
     if (JSON.stringify(got) === JSON.stringify(wanted)) return;
     const name = this.#test.name === '' ? '' : `    name: ${this.#test.name},\n`;
     this.#failures.push(
@@ -245,6 +267,19 @@ class TestRun {
     if (got.length === wanted.length && got.every((s, i) => sameSample(s, wanted[i]!, fuzzy))) return;
     this.#failures.push(`${head}\n        exp: ${samplesText(wanted)}\n        got: ${samplesText(got)}`);
   }
+}
+
+interface Told {
+  readonly labels: Labels;
+  readonly annotations: Labels;
+}
+
+/** `1h5m0s`: how promtool names the time of an evaluation. */
+function goDuration(ms: number): string {
+  const s = ms / 1000;
+  const h = Math.floor(s / 3600);
+  const m = Math.floor(s / 60) % 60;
+  return `${h > 0 ? `${h}h` : ''}${s >= 60 ? `${m}m` : ''}${s % 60}s`;
 }
 
 const FUZZY_EPSILON = 1e-15;
