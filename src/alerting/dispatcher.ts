@@ -14,6 +14,14 @@ export const MAINTENANCE_MS = 30_000;
 /** A flush has at least this long, however short group_interval is. */
 export const FLUSH_MS_MIN = 10_000;
 
+/** Combinations of receivers that share one list; further ones have a list for each alert. */
+const RECEIVER_LISTS_MAX = 10_000;
+
+interface Way {
+  readonly routes: readonly Route[];
+  readonly receivers: readonly string[];
+}
+
 export interface Flush {
   readonly route: Route;
   readonly groupKey: string;
@@ -38,7 +46,8 @@ export class Dispatcher {
   readonly #clock: Clock;
   readonly #onFlush: OnFlush;
   readonly #groups = new Map<string, AlertGroup>();
-  readonly #routes = new WeakMap<Labels, Route[]>();
+  readonly #ways = new WeakMap<Labels, Way>();
+  readonly #receiverLists = new Map<string, readonly string[]>();
   #maintenance: Timer;
   #refused = 0;
   #stopped = false;
@@ -51,9 +60,27 @@ export class Dispatcher {
   }
 
   routesFor(labels: Labels): readonly Route[] {
-    let routes = this.#routes.get(labels);
-    if (!routes) this.#routes.set(labels, (routes = routesOf(this.#root, labels)));
-    return routes;
+    return this.#way(labels).routes;
+  }
+
+  /** Names in the order of the routes, each once; the same list for all alerts that go the same way. */
+  receiversFor(labels: Labels): readonly string[] {
+    return this.#way(labels).receivers;
+  }
+
+  #way(labels: Labels): Way {
+    let way = this.#ways.get(labels);
+    if (!way) {
+      const routes = routesOf(this.#root, labels);
+      const id = routes.map((r) => r.id).join(' ');
+      let receivers = this.#receiverLists.get(id);
+      if (!receivers) {
+        receivers = [...new Set(routes.map((r) => r.receiver))];
+        if (this.#receiverLists.size < RECEIVER_LISTS_MAX) this.#receiverLists.set(id, receivers);
+      }
+      this.#ways.set(labels, (way = { routes, receivers }));
+    }
+    return way;
   }
 
   /** `only`: restricts to groups for which it holds; used when alerts come back after a restart. */

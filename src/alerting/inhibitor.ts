@@ -14,6 +14,8 @@ export interface InhibitRule {
   readonly equal: readonly string[];
 }
 
+const NONE: readonly string[] = [];
+
 export class Inhibitor {
   readonly #rules: readonly { rule: InhibitRule; sources: Map<string, Map<string, Alert>> }[];
 
@@ -41,7 +43,8 @@ export class Inhibitor {
   }
 
   /** Fingerprints of firing alerts that inhibit `target`: the first found of each rule. */
-  inhibitedBy(target: Alert, nowMs: number): string[] {
+  inhibitedBy(target: Alert, nowMs: number): readonly string[] {
+    if (this.#rules.length === 0) return NONE;
     const out: string[] = [];
     for (const { rule, sources } of this.#rules) {
       if (sources.size === 0 || !matchesAll(rule.target, target.labels)) continue;

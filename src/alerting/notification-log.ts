@@ -62,6 +62,8 @@ export const toldFiring = (entry: LogEntry | undefined, fingerprint: string): bo
 
 /** The entry to note before a notification of `firing` is tried; undefined when it says nothing that is not there. */
 export function beforeTrying(entry: LogEntry, firing: readonly string[]): LogEntry | undefined {
+  if (entry.firing.length === 0 && entry.maybeFiring === undefined && entry.maybeEnded === undefined)
+    return firing.length === 0 ? undefined : { ...entry, maybeFiring: firing, maybeEnded: [] };
   const [now, told] = [new Set(firing), new Set(entry.firing)];
   const begun = firing.filter((f) => !told.has(f));
   const ended = entry.firing.filter((f) => !now.has(f));

@@ -37,6 +37,8 @@ interface Held {
   readonly compiled: readonly CompiledMatcher[];
 }
 
+const NONE: readonly string[] = [];
+
 export class Silences {
   readonly #held = new Map<string, Held>();
   readonly #save: (records: readonly SilenceRecord[]) => Promise<void>;
@@ -58,8 +60,8 @@ export class Silences {
   }
 
   /** Ids of the active silences that mute `labels`. */
-  mutedBy(labels: Labels, nowMs: number): string[] {
-    if (this.#held.size === 0) return [];
+  mutedBy(labels: Labels, nowMs: number): readonly string[] {
+    if (this.#held.size === 0) return NONE;
     const out: string[] = [];
     for (const { record, compiled } of this.#held.values())
       if (silenceState(record, nowMs) === 'active' && matchesAll(compiled, labels)) out.push(record.id);

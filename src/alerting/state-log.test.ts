@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { FakeClock } from '../../test/support/fake-clock.ts';
 import { temporaryFolder } from '../../test/support/peers.ts';
-import { decodeRecords, encodeRecord, openStateLog } from './state-log.ts';
+import { decodeRecords, encodeRecords, openStateLog } from './state-log.ts';
 
 it('keeps what was acknowledged, also without a proper end', async () => {
   using folder = temporaryFolder();
@@ -21,7 +21,7 @@ it('keeps what was acknowledged, also without a proper end', async () => {
 it('cuts a torn end and goes on behind it', async () => {
   using folder = temporaryFolder();
   const file = path.join(folder.path, 'state.log');
-  writeFileSync(file, Buffer.concat([encodeRecord({ n: 1 }), encodeRecord({ n: 2 }).subarray(0, 11)]));
+  writeFileSync(file, Buffer.concat([encodeRecords([{ n: 1 }]), encodeRecords([{ n: 2 }]).subarray(0, 11)]));
   const opened = await openStateLog(file, new FakeClock());
   expect(opened).toMatchObject({ records: [{ n: 1 }], cutBytes: 11 });
   await opened.log.append([{ n: 3 }]);
@@ -50,7 +50,7 @@ it('loses nothing that is appended around a compaction', async () => {
 it('reads no more than what is whole, whatever the bytes', () => {
   fc.assert(
     fc.property(fc.array(fc.jsonValue(), { maxLength: 5 }), fc.uint8Array({ maxLength: 40 }), (values, tail) => {
-      const good = Buffer.concat(values.map(encodeRecord));
+      const good = Buffer.concat(values.map((v) => encodeRecords([v])));
       const { records, goodBytes } = decodeRecords(Buffer.concat([good, tail]));
       expect(goodBytes).toBeGreaterThanOrEqual(good.length);
       expect(JSON.stringify(records.slice(0, values.length))).toBe(JSON.stringify(values));

@@ -33,12 +33,19 @@ export interface OpenedLog {
   readonly cutBytes: number;
 }
 
-export function encodeRecord(record: unknown): Buffer {
-  const body = Buffer.from(JSON.stringify(record));
-  const out = Buffer.allocUnsafe(8 + body.length);
-  out.writeUInt32LE(body.length, 0);
-  out.writeUInt32LE(crc32(body), 4);
-  body.copy(out, 8);
+/** The bytes of many records, one after the other. */
+export function encodeRecords(records: readonly unknown[]): Buffer {
+  const texts = records.map((r) => JSON.stringify(r));
+  let size = 0;
+  for (const text of texts) size += 8 + Buffer.byteLength(text);
+  const out = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const text of texts) {
+    const length = out.write(text, at + 8);
+    out.writeUInt32LE(length, at);
+    out.writeUInt32LE(crc32(out.subarray(at + 8, at + 8 + length)), at + 4);
+    at += 8 + length;
+  }
   return out;
 }
 
@@ -96,7 +103,7 @@ class FileStateLog implements StateLog {
 
   append(records: readonly unknown[]): Promise<void> {
     if (records.length === 0) return Promise.resolve();
-    const bytes = Buffer.concat(records.map(encodeRecord));
+    const bytes = encodeRecords(records);
     return new Promise((done, failed) => {
       this.#waiting.push({ bytes, done, failed });
       // one write takes everything that gathered while the last one ran
@@ -130,7 +137,7 @@ class FileStateLog implements StateLog {
 
   rewrite(capture: () => Iterable<unknown>): Promise<void> {
     const work = this.#queue.then(async () => {
-      const bytes = Buffer.concat([...capture()].map(encodeRecord));
+      const bytes = encodeRecords([...capture()]);
       const temporary = `${this.#file}.tmp`;
       const fresh = await open(temporary, 'w');
       try {

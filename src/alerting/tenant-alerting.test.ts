@@ -8,7 +8,7 @@ import { parseAlertingConfig } from './config.ts';
 import { parseMatchers } from './matchers.ts';
 import type { OutgoingRequest, SendPorts } from './notify/channel.ts';
 import { goTemplates } from './notify/templates.ts';
-import { encodeRecord, type OpenedLog, RECORD_BYTES_MAX } from './state-log.ts';
+import { encodeRecords, type OpenedLog, RECORD_BYTES_MAX } from './state-log.ts';
 import { TenantAlerting } from './tenant-alerting.ts';
 
 const BASE = `
@@ -333,7 +333,7 @@ describe('large alerts', () => {
       ...[1, 2, 3, 4, 5].map((i) => alert(i, 10)),
     ]);
     expect([accepted, problems]).toEqual([5, ['labels and annotations exceed 1000000 characters together']]);
-    for (const record of bench.records) expect(encodeRecord(record).length).toBeLessThan(RECORD_BYTES_MAX);
+    for (const record of bench.records) expect(encodeRecords([record]).length).toBeLessThan(RECORD_BYTES_MAX);
     await bench.crash();
     expect(bench.alerting.current()).toHaveLength(5);
   });

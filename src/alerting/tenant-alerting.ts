@@ -94,6 +94,8 @@ export class TenantAlerting {
   /** Fingerprints in order, and those that came since; undefined when some are gone. */
   #order: string[] | undefined;
   #unordered: string[] = [];
+  /** All alerts in that order, until one changes. */
+  #listed: readonly Alert[] | undefined;
   #config: AlertingConfig;
   #inhibitor: Inhibitor;
   #dispatcher: Dispatcher;
@@ -193,6 +195,7 @@ export class TenantAlerting {
       const merged = mergeAlert(old, alert, nowMs);
       if (!old) this.#unordered.push(merged.fingerprint);
       this.#alerts.set(merged.fingerprint, merged);
+      this.#listed = undefined;
       records.add(merged, old !== undefined && sameButEnd(old, merged));
       changed.push(merged);
     }
@@ -221,8 +224,7 @@ export class TenantAlerting {
   }
 
   /** The alerts that have not ended and that `keep` takes, by fingerprint. */
-  current(keep?: (alert: Alert) => boolean): Alert[] {
-    const nowMs = this.#clock.now();
+  current(keep?: (alert: Alert) => boolean, nowMs = this.#clock.now()): Alert[] {
     if (!keep) return this.#ordered().filter((a) => a.endsAtMs >= nowMs);
     const found: Alert[] = [];
     for (const a of this.#alerts.values()) if (a.endsAtMs >= nowMs && keep(a)) found.push(a);
@@ -232,7 +234,8 @@ export class TenantAlerting {
   }
 
   /** All alerts by fingerprint. New ones are merged in, for sorting all of them anew takes long in a storm. */
-  #ordered(): Alert[] {
+  #ordered(): readonly Alert[] {
+    if (this.#listed) return this.#listed;
     const old = this.#order ?? [];
     const fresh = (this.#order ? this.#unordered : [...this.#alerts.keys()]).sort();
     if (fresh.length > 0) {
@@ -242,7 +245,8 @@ export class TenantAlerting {
       this.#order = merged;
       this.#unordered = [];
     }
-    return (this.#order ?? []).map((f) => this.#alerts.get(f)!);
+    this.#listed = (this.#order ?? []).map((f) => this.#alerts.get(f)!);
+    return this.#listed;
   }
 
   /** Names of the time intervals that mute a route now. */
@@ -260,11 +264,10 @@ export class TenantAlerting {
     return this.current().map((a) => this.view(a));
   }
 
-  view(alert: Alert): AlertView {
-    const nowMs = this.#clock.now();
+  view(alert: Alert, nowMs = this.#clock.now()): AlertView {
     return {
       alert,
-      receivers: receiversOf(this.#dispatcher.routesFor(alert.labels)),
+      receivers: this.#dispatcher.receiversFor(alert.labels),
       silencedBy: this.silences.mutedBy(alert.labels, nowMs),
       inhibitedBy: this.#inhibitor.inhibitedBy(alert, nowMs),
     };
@@ -651,6 +654,7 @@ export class TenantAlerting {
     const gone: Alert[] = [];
     this.#order = undefined;
     this.#unordered = [];
+    this.#listed = undefined;
     for (const [fingerprint, a] of this.#alerts)
       if (isResolved(a, nowMs) && !keep.has(fingerprint)) {
         this.#alerts.delete(fingerprint);
@@ -698,10 +702,6 @@ export class TenantAlerting {
 
 const byFingerprint = (a: Alert, b: Alert): number => (a.fingerprint < b.fingerprint ? -1 : 1);
 
-function receiversOf(routes: readonly Route[]): readonly string[] {
-  return routes.length === 1 ? [routes[0]!.receiver] : [...new Set(routes.map((r) => r.receiver))];
-}
-
 function sameButEnd(a: Alert, b: Alert): boolean {
   return (
     a.startsAtMs === b.startsAtMs &&
@@ -716,10 +716,10 @@ function checkPosted(p: PostableAlert): string | undefined {
   if (charsOf(p) > ALERT_CHARS_MAX) return `labels and annotations exceed ${ALERT_CHARS_MAX} characters together`;
   for (const set of [p.labels, p.annotations]) {
     if (set.size > LABELS_PER_ALERT_MAX) return `more than ${LABELS_PER_ALERT_MAX} labels or annotations`;
-    for (const [name, value] of set) {
-      if (name === '') return 'invalid label name ""';
-      if (value.length > VALUE_CHARS_MAX)
-        return `the value of ${JSON.stringify(name)} exceeds ${VALUE_CHARS_MAX} characters`;
+    for (let i = 0; i < set.flat.length; i += 2) {
+      if (set.flat[i] === '') return 'invalid label name ""';
+      if (set.flat[i + 1]!.length > VALUE_CHARS_MAX)
+        return `the value of ${JSON.stringify(set.flat[i])} exceeds ${VALUE_CHARS_MAX} characters`;
     }
   }
   return undefined;

@@ -40,7 +40,19 @@ export class Labels {
 
   /** From any object; sorts, drops empty values. */
   static from(object: Readonly<Record<string, string>>): Labels {
-    return Labels.fromPairs(Object.entries(object));
+    const names = Object.keys(object);
+    // most senders write them in order
+    for (let i = 1; i < names.length; i++)
+      if (compareUtf8(names[i - 1]!, names[i]!) > 0) {
+        names.sort(compareUtf8);
+        break;
+      }
+    const flat: string[] = [];
+    for (const name of names) {
+      const value = object[name]!;
+      if (value !== '') flat.push(name, value);
+    }
+    return Labels.fromSorted(flat);
   }
 
   /** From pairs in any order; the last of equal names wins; empty values are dropped. */
@@ -144,7 +156,10 @@ export class Labels {
 
   toObject(): Record<string, string> {
     const out: Record<string, string> = {};
-    for (const [n, v] of this.entries()) {
+    const f = this.flat;
+    for (let i = 0; i < f.length; i += 2) {
+      const n = f[i]!;
+      const v = f[i + 1]!;
       // a label may be called __proto__
       if (n === '__proto__')
         Object.defineProperty(out, n, { value: v, enumerable: true, configurable: true, writable: true });

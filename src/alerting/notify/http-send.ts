@@ -77,14 +77,11 @@ async function exchange(request: OutgoingRequest, guard: AddressGuard | undefine
     const outgoing = send(url, options, (incoming) => {
       const chunks: Buffer[] = [];
       let size = 0;
-      const done = (): void =>
-        resolve({
-          status: incoming.statusCode ?? 0,
-          headers: Object.fromEntries(
-            Object.entries(incoming.headers).map(([k, v]) => [k, Array.isArray(v) ? v[0] : v]),
-          ),
-          body: Buffer.concat(chunks).toString('utf8'),
-        });
+      const done = (): void => {
+        const headers: Record<string, string | undefined> = {};
+        for (const [name, v] of Object.entries(incoming.headers)) headers[name] = Array.isArray(v) ? v[0] : v;
+        resolve({ status: incoming.statusCode ?? 0, headers, body: Buffer.concat(chunks).toString('utf8') });
+      };
       incoming.on('data', (chunk: Buffer) => {
         if (size < RESPONSE_BYTES_MAX) chunks.push(chunk.subarray(0, RESPONSE_BYTES_MAX - size));
         size += chunk.length;

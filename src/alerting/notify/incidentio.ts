@@ -1,8 +1,8 @@
 /** incident.io: the webhook's payload to an alert source of one's own. */
 import type { Channel } from './channel.ts';
-import { postJson, str } from './http-post.ts';
+import { postBody, str } from './http-post.ts';
 import { truncatedData } from './template-data.ts';
-import { webhookPayload } from './webhook.ts';
+import { webhookText } from './webhook.ts';
 
 /** incident.io takes no larger events. */
 const EVENT_BYTES_MAX = 512 * 1_024;
@@ -27,13 +27,14 @@ export const incidentio: Channel = {
   },
   send(n) {
     const { data, truncated } = truncatedData(n, Number(n.config['max_alerts'] ?? 0));
-    let json = webhookPayload(data, n.groupKey, truncated, '1');
-    if (Buffer.byteLength(JSON.stringify(json)) > EVENT_BYTES_MAX)
-      json = { ...json, alerts: (json['alerts'] as unknown[]).slice(0, 1) };
+    let event = webhookText(data, n.groupKey, truncated, '1');
+    if (Buffer.byteLength(event) > EVENT_BYTES_MAX)
+      event = webhookText({ ...data, alerts: data.alerts.slice(0, 1) }, n.groupKey, truncated, '1');
     const token = str(n.config, 'alert_source_token').trim();
-    return postJson(n, {
+    return postBody(n, {
       url: str(n.config, 'url').trim(),
-      json,
+      contentType: 'application/json',
+      body: `${event}\n`,
       retryStatus: [429],
       headers: { 'idempotency-key': n.idempotencyKey, ...(token ? { authorization: `Bearer ${token}` } : {}) },
     });

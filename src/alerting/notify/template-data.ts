@@ -97,14 +97,20 @@ function common(sets: readonly Labels[]): Labels {
   const [first, ...rest] = sets;
   if (!first) return Labels.EMPTY;
   const kept: string[] = [];
-  for (const [name, value] of first.entries()) if (rest.every((s) => s.get(name) === value)) kept.push(name, value);
+  const { flat } = first;
+  for (let i = 0; i < flat.length; i += 2) {
+    const [name, value] = [flat[i]!, flat[i + 1]!];
+    if (rest.every((s) => s.get(name) === value)) kept.push(name, value);
+  }
   return Labels.fromSorted(kept);
 }
 
 /** RFC 3339 as Go's encoding/json writes a UTC time: no trailing zeros in the fraction. */
 export function goTime(ms: number | undefined): string {
   if (ms === undefined) return '0001-01-01T00:00:00Z';
-  return new Date(ms)
-    .toISOString()
-    .replace(/(\.\d*?)0*Z$/, (_, fraction: string) => `${fraction === '.' ? '' : fraction}Z`);
+  const iso = new Date(ms).toISOString();
+  let end = iso.length - 1;
+  // the point stops it before the seconds
+  while (iso[end - 1] === '0') end--;
+  return `${iso.slice(0, iso[end - 1] === '.' ? end - 1 : end)}Z`;
 }

@@ -50,7 +50,7 @@ export function alertmanagerRoutes(ports: AlertmanagerPorts): Route[] {
     route('GET', '/receivers', VIEWER, (_request, alerting) => ({
       json: [...alerting.config.receivers.keys()].map((name) => ({ labels: { name }, name })),
     })),
-    route('GET', '/alerts', VIEWER, (request, alerting) => listAlerts(request, alerting)),
+    route('GET', '/alerts', VIEWER, (request, alerting) => listAlerts(request, alerting, ports.now())),
     route(
       'POST',
       '/alerts',
@@ -92,32 +92,47 @@ function status(ports: AlertmanagerPorts, alerting: TenantAlerting): HttpAnswer 
   };
 }
 
-/** The parts of an alert's JSON that do not change while the alert stays as it is; most of a listing's time goes here. */
-const fixedParts = new WeakMap<Alert, readonly [string, string, string]>();
+interface Written {
+  readonly receivers: readonly string[];
+  /** The whole object when nothing suppresses the alert, and where its status stands in it. */
+  readonly text: string;
+  readonly statusStart: number;
+  readonly statusEnd: number;
+}
 
-function fixedPartsOf(a: Alert): readonly [string, string, string] {
-  let parts = fixedParts.get(a);
-  if (!parts) {
-    const url = a.generatorURL === '' ? '' : `"generatorURL":${JSON.stringify(a.generatorURL)},`;
-    parts = [
-      `{"annotations":${JSON.stringify(a.annotations)},"endsAt":"${iso(a.endsAtMs)}","fingerprint":"${a.fingerprint}","receivers":[`,
-      `],"startsAt":"${iso(a.startsAtMs)}","status":{"inhibitedBy":`,
-      `"},"updatedAt":"${iso(a.updatedAtMs)}",${url}"labels":${JSON.stringify(a.labels)}}`,
-    ];
-    fixedParts.set(a, parts);
-  }
-  return parts;
+/** An alert's JSON does not change while the alert and its way stay as they are: a listing copies it. */
+const written = new WeakMap<Alert, Written>();
+const UNSUPPRESSED = '{"inhibitedBy":[],"mutedBy":[],"silencedBy":[],"state":"active"}';
+
+function write(a: Alert, receivers: readonly string[]): Written {
+  const url = a.generatorURL === '' ? '' : `"generatorURL":${JSON.stringify(a.generatorURL)},`;
+  const names = receivers.map((name) => `{"name":${JSON.stringify(name)}}`).join(',');
+  const head = `{"annotations":${JSON.stringify(a.annotations)},"endsAt":"${iso(a.endsAtMs)}","fingerprint":"${a.fingerprint}","receivers":[${names}],"startsAt":"${iso(a.startsAtMs)}","status":`;
+  const tail = `,"updatedAt":"${iso(a.updatedAtMs)}",${url}"labels":${JSON.stringify(a.labels)}}`;
+  const text = [head, UNSUPPRESSED, tail].join('');
+  return { receivers, text, statusStart: head.length, statusEnd: head.length + UNSUPPRESSED.length };
 }
 
 function alertJson(view: AlertView, mutedBy: readonly string[] = []): string {
-  const suppressed = view.silencedBy.length > 0 || view.inhibitedBy.length > 0 || mutedBy.length > 0;
-  const [head, middle, tail] = fixedPartsOf(view.alert);
-  const receivers = view.receivers.map((name) => `{"name":${JSON.stringify(name)}}`).join(',');
-  const list = (texts: readonly string[]): string => (texts.length === 0 ? '[]' : JSON.stringify(texts));
-  return `${head}${receivers}${middle}${list(view.inhibitedBy)},"mutedBy":${list(mutedBy)},"silencedBy":${list(view.silencedBy)},"state":"${suppressed ? 'suppressed' : 'active'}${tail}`;
+  let w = written.get(view.alert);
+  if (w?.receivers !== view.receivers) {
+    w = write(view.alert, view.receivers);
+    written.set(view.alert, w);
+  }
+  if (view.silencedBy.length === 0 && view.inhibitedBy.length === 0 && mutedBy.length === 0) return w.text;
+  const status = JSON.stringify({
+    inhibitedBy: view.inhibitedBy,
+    mutedBy,
+    silencedBy: view.silencedBy,
+    state: 'suppressed',
+  });
+  return w.text.slice(0, w.statusStart) + status + w.text.slice(w.statusEnd);
 }
 
-const jsonText = (body: string): HttpAnswer => ({ headers: { 'content-type': 'application/json' }, body });
+const jsonText = (body: string): HttpAnswer => ({
+  headers: { 'content-type': 'application/json' },
+  body: Buffer.from(body),
+});
 
 interface AlertFilter {
   readonly matchers: readonly CompiledMatcher[];
@@ -157,11 +172,15 @@ function alertFilter(query: URLSearchParams): AlertFilter {
   };
 }
 
-function listAlerts(request: HttpRequest, alerting: TenantAlerting): HttpAnswer {
+function listAlerts(request: HttpRequest, alerting: TenantAlerting, nowMs: number): HttpAnswer {
   const filter = alertFilter(request.query);
+  const { matchers } = filter;
   const out: string[] = [];
-  for (const alert of alerting.current((a) => matchesAll(filter.matchers, a.labels))) {
-    const view = alerting.view(alert);
+  for (const alert of alerting.current(
+    matchers.length > 0 ? (a) => matchesAll(matchers, a.labels) : undefined,
+    nowMs,
+  )) {
+    const view = alerting.view(alert, nowMs);
     if (filter.receiver && !view.receivers.some(filter.receiver)) continue;
     if (filter.keeps(view)) out.push(alertJson(view));
   }
@@ -179,7 +198,7 @@ function listGroups(request: HttpRequest, alerting: TenantAlerting, nowMs: numbe
     const alerts = [...group.alerts.values()]
       .filter((a: Alert) => !isResolved(a, nowMs) && matchesAll(filter.matchers, a.labels))
       .sort(compareAlerts)
-      .map((a) => alerting.view(a))
+      .map((a) => alerting.view(a, nowMs))
       .filter((v) => filter.keeps(v));
     if (alerts.length > 0)
       out.push({
@@ -215,9 +234,10 @@ function timeOf(value: unknown, where: string): number | undefined {
 function labelsOf(value: unknown, where: string): Labels {
   if (value === undefined || value === null) return Labels.EMPTY;
   if (typeof value !== 'object' || Array.isArray(value)) throw new VigieError('bad_data', `${where} must be an object`);
-  for (const [name, v] of Object.entries(value))
-    if (typeof v !== 'string') throw new VigieError('bad_data', `${where}.${name} must be a string`);
-  return Labels.from(value as Record<string, string>);
+  const record = value as Record<string, string>;
+  for (const name of Object.keys(record))
+    if (typeof record[name] !== 'string') throw new VigieError('bad_data', `${where}.${name} must be a string`);
+  return Labels.from(record);
 }
 
 async function postAlerts(
