@@ -2,6 +2,7 @@
  * Groups alerts and decides when each group is flushed: first at group_wait after its first alert, then every
  * group_interval from the start of the flush, whether or not anything was sent. It does not know what a flush does.
  */
+import { setMaxListeners } from 'node:events';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Labels } from '../model/labels.ts';
 import { type Alert, isResolved } from './alert.ts';
@@ -199,6 +200,8 @@ class AlertGroup implements Group {
     const nowMs = this.#clock.now();
     const alerts = [...this.alerts.values()];
     const abort = new AbortController();
+    // each integration of the receiver listens
+    setMaxListeners(0, abort.signal);
     this.#abort = abort;
     const deadline = this.#clock.setTimer(
       () => abort.abort(new Error('the time of this flush is over')),

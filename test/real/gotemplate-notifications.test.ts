@@ -33,9 +33,11 @@ receivers:
     msteams_configs: [{ webhook_url: '${sink}/msteams' }]
     msteamsv2_configs: [{ webhook_url: '${sink}/msteamsv2' }]
     email_configs:
+      - { to: default@x.test, send_resolved: true }
       - { to: a@x.test, send_resolved: true, headers: { subject: '{{ template "email.default.subject" . }}' }, html: ${JSON.stringify(HTML)}, text: ${JSON.stringify(TEXT)} }
 `;
 const POSTS = 10;
+const MAILS = 4;
 
 const ALERTS = [
   {
@@ -59,16 +61,56 @@ const normal = (value: unknown): unknown =>
     ),
   );
 
+interface Mail {
+  readonly to: string;
+  readonly subject: string;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', nbsp: ' ' };
+const decoded = (html: string): string =>
+  html.replace(/&(?:#(\d+)|(\w+));/g, (all, code?: string, name?: string) =>
+    code ? String.fromCodePoint(Number(code)) : (ENTITIES[name!] ?? all),
+  );
+/** What a reader of an HTML mail sees: its lines, what is bold among them, and its links. The markup does not count. */
+function shownBy(html: string): { lines: string[]; bold: string[]; links: [string, string][] } {
+  const lines: string[] = [''];
+  const [bold, links]: [string[], [string, string][]] = [[], []];
+  let link: [string, string] | undefined;
+  let strong = false;
+  for (const [all, close, tag, attributes] of html
+    .replace(/^[\s\S]*<body[^>]*>/, '')
+    .matchAll(/<(\/?)([a-z][a-z0-9]*)([^>]*)>|[^<]+/g)) {
+    if (tag === undefined) {
+      const text = decoded(all).replace(/\s+/g, ' ');
+      lines[lines.length - 1] += text;
+      if (link) link[0] += text;
+      if (strong) bold.push(text);
+    } else if (tag === 'a') {
+      if (!close) link = ['', decoded(/href="([^"]*)"/.exec(attributes!)?.[1] ?? '')];
+      else links.push(link!);
+      if (close) link = undefined;
+    } else if (tag === 'strong') strong = !close;
+    else lines.push('');
+  }
+  return { lines: lines.map((l) => l.trim()).filter(Boolean), bold, links };
+}
+
 async function run(
   begin: (yaml: string) => Promise<Alerter>,
-): Promise<{ posts: Record<string, unknown[]>; mails: unknown[] }> {
-  const mails: unknown[] = [];
+): Promise<{ posts: Record<string, unknown[]>; mails: Mail[] }> {
+  const mails: Mail[] = [];
   const smtp = new SMTPServer({
     authOptional: true,
     disabledCommands: ['STARTTLS', 'AUTH'],
     onData(stream, _, done) {
       simpleParser(stream).then((m) => {
-        mails.push(normal({ subject: m.subject, text: m.text?.trim(), html: m.html }));
+        const to = [m.to ?? []].flat()[0]?.text;
+        const html = String(m.html);
+        if (to === 'default@x.test')
+          mails.push(
+            normal({ to, subject: m.subject, title: /<title>[\s\S]*?<\/title>/.exec(html)?.[0], ...shownBy(html) }),
+          );
+        else mails.push(normal({ to, subject: m.subject, text: m.text?.trim(), html }));
         done();
       }, done);
     },
@@ -91,10 +133,11 @@ async function run(
   await sink.wait(POSTS);
   await post(Date.now() - 10);
   await sink.wait(2 * POSTS);
-  for (let i = 0; i < 100 && mails.length < 2; i++) await new Promise((resolve) => setTimeout(resolve, 50));
+  for (let i = 0; i < 100 && mails.length < MAILS; i++) await new Promise((resolve) => setTimeout(resolve, 50));
   await new Promise<void>((resolve) => smtp.close(() => resolve()));
   const posts: Record<string, unknown[]> = {};
   for (const c of sink.caught) (posts[c.path] ??= []).push(normal(c.body));
+  mails.sort((a, b) => (a.to < b.to ? -1 : a.to > b.to ? 1 : a.subject < b.subject ? -1 : 1));
   return { posts, mails };
 }
 
@@ -104,7 +147,12 @@ describe.skipIf(peerMissing('prometheus-alertmanager', 'sid'))('texts of notific
     expect(Object.values(sid.posts).flat().length).toBeGreaterThanOrEqual(2 * POSTS);
     expect(Object.keys(sid.posts).length).toBeGreaterThanOrEqual(POSTS);
     for (const [url, bodies] of Object.entries(sid.posts)) expect([url, ours.posts[url]]).toEqual([url, bodies]);
-    expect(sid.mails).toHaveLength(2);
+    expect(sid.mails).toHaveLength(MAILS);
+    // the default HTML was read, not an empty text
+    expect(sid.mails.at(-1)).toMatchObject({
+      to: 'default@x.test',
+      links: expect.arrayContaining([['Source', 'http://g/2']]),
+    });
     expect(ours.mails).toEqual(sid.mails);
   });
 

@@ -1,7 +1,6 @@
-/**
- * The templates a configuration may refer to without defining them; they render what Alertmanager's defaults render.
- * The HTML of emails is our own.
- */
+/** The templates a configuration may refer to without defining them; they render what Alertmanager's defaults render. */
+import { DEFAULT_EMAIL } from './default-email.ts';
+
 const names = (channel: string, parts: Readonly<Record<string, string>>): string =>
   Object.entries(parts)
     .map(([name, body]) => `{{ define "${channel}.default.${name}" }}${body}{{ end }}\n`)
@@ -87,18 +86,4 @@ ${names('mattermost', {
   text: lists(MARKDOWN, '# '),
 })}
 {{ define "email.default.subject" }}{{ template "__subject" . }}{{ end }}
-{{ define "email.default.html" }}<!DOCTYPE html>
-<html><head><meta charset="utf-8"><title>{{ template "__subject" . }}</title></head>
-<body style="margin:0;padding:16px;font-family:sans-serif;font-size:14px;color:#1b1f24;background:#f4f5f7">
-<div style="max-width:640px;margin:0 auto;background:#fff;border-radius:6px;padding:16px">
-<h1 style="font-size:18px;margin:0 0 12px;padding:8px 12px;border-radius:4px;color:#fff;background:{{ if eq .Status "firing" }}#b42318{{ else }}#1a7f37{{ end }}">{{ .Alerts | len }} alert{{ if gt (len .Alerts) 1 }}s{{ end }} for {{ range .GroupLabels.SortedPairs }}{{ .Name }}={{ .Value }} {{ end }}</h1>
-<p><a href="{{ template "__alertmanagerURL" . }}">View all alerts</a></p>
-{{ if gt (len .Alerts.Firing) 0 }}<h2 style="font-size:16px">Firing ({{ .Alerts.Firing | len }})</h2>{{ range .Alerts.Firing }}{{ template "__email_alert" . }}{{ end }}{{ end }}
-{{ if gt (len .Alerts.Resolved) 0 }}<h2 style="font-size:16px">Resolved ({{ .Alerts.Resolved | len }})</h2>{{ range .Alerts.Resolved }}{{ template "__email_alert" . }}{{ end }}{{ end }}
-</div></body></html>
-{{ end }}
-{{ define "__email_alert" }}<div style="border-top:1px solid #d8dee4;padding:8px 0"><strong>Labels</strong><br>
-{{ range .Labels.SortedPairs }}{{ .Name }} = {{ .Value }}<br>{{ end }}
-{{ if gt (len .Annotations) 0 }}<strong>Annotations</strong><br>{{ range .Annotations.SortedPairs }}{{ .Name }} = {{ .Value }}<br>{{ end }}{{ end }}
-{{ if .GeneratorURL }}<a href="{{ .GeneratorURL }}">Source</a>{{ end }}</div>{{ end }}
-`;
+${DEFAULT_EMAIL}`;

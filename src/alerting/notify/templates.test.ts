@@ -67,18 +67,15 @@ describe('notification templates', () => {
     const names = [...DEFAULT_TEMPLATES.matchAll(/define "([^"]+)"/g)].map((m) => m[1]!);
     expect(names.length).toBeGreaterThan(60);
     for (const name of names) {
-      const dot =
-        name.includes('alert_list') || name.endsWith('.instances')
-          ? '.Alerts'
-          : name === '__email_alert'
-            ? '(index .Alerts 0)'
-            : '.';
+      const dot = name.includes('alert_list') || name.endsWith('.instances') ? '.Alerts' : '.';
       expect(typeof t.text(`{{ template "${name}" ${dot} }}`, data)).toBe('string');
     }
     const mail = t.html('{{ template "email.default.html" . }}', data);
     expect(mail).toContain('&lt;b&gt;&amp;&#34;');
     expect(mail).toContain('href="http://p/g?a=1&amp;b=2"');
     expect(mail).not.toContain('ZgotmplZ');
+    const sourceless = { ...data, alerts: data.alerts.map((a) => ({ ...a, generatorURL: '' })) };
+    expect(t.html('{{ template "email.default.html" . }}', sourceless)).not.toContain('href=""');
   });
 
   it('refuses when asked to check, and while running, with codes of their own', () => {
