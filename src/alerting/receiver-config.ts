@@ -1,5 +1,6 @@
 /** Reads `global` and `receivers` by the field tables of the channels: defaults, secrets, files, template checks. */
 
+import { Labels } from '../model/labels.ts';
 import type { ConfigPorts } from './config-ports.ts';
 import { ConfigNode } from './config-reader.ts';
 import type { Channel, ChannelConfig, Field, HttpConfig, TlsConfig } from './notify/channel.ts';
@@ -20,6 +21,8 @@ export const nameOf = (i: Integration): string => `${i.channel.kind}/${i.index}`
 
 export interface Receiver {
   readonly name: string;
+  /** What the configuration says about it, and always its name: the API finds receivers by these. */
+  readonly labels: Labels;
   readonly integrations: readonly Integration[];
 }
 
@@ -80,7 +83,7 @@ export function readGlobal(n: ConfigNode, ports: Pick<ConfigPorts, 'readFiles'>)
 }
 
 export function readReceiver(n: ConfigNode, scope: Scope): Receiver {
-  n.mapping(['name', ...CHANNELS.map((c) => `${c.kind}_configs`)]);
+  n.mapping(['name', 'labels', ...CHANNELS.map((c) => `${c.kind}_configs`)]);
   const name = n.get('name').string();
   if (!name) return n.fail('missing name in receiver');
   const integrations = CHANNELS.flatMap((channel) =>
@@ -89,7 +92,9 @@ export function readReceiver(n: ConfigNode, scope: Scope): Receiver {
       .list()
       .map((c, index) => readIntegration(c, channel, index, scope)),
   );
-  return { name, integrations };
+  const labels = n.get('labels').stringMap() ?? {};
+  if ((labels['name'] ?? name) !== name) n.get('labels').fail(`the label name must be ${JSON.stringify(name)} here`);
+  return { name, labels: Labels.from({ ...labels, name }), integrations };
 }
 
 /** How mail to any address would be sent: by the global mail server, else by that of the first email integration. */

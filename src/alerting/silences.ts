@@ -11,6 +11,8 @@ import { matchesAll } from './matchers.ts';
 
 export const SILENCES_MAX = 10_000;
 export const MATCHERS_PER_SILENCE_MAX = 100;
+/** Characters of one silence: matchers, comment, author and annotations together. */
+export const SILENCE_CHARS_MAX = 65_536;
 /** Expired silences stay visible this long. */
 export const SILENCE_RETENTION_MS = 120 * 3_600_000;
 
@@ -136,6 +138,8 @@ function check(s: SilenceInput, nowMs: number): void {
   };
   if (s.matchers.length === 0) fail('at least one matcher required');
   if (s.matchers.length > MATCHERS_PER_SILENCE_MAX) fail(`more than ${MATCHERS_PER_SILENCE_MAX} matchers`);
+  const chars = JSON.stringify(s).length;
+  if (chars > SILENCE_CHARS_MAX) fail(`${chars} characters, at most ${SILENCE_CHARS_MAX} are kept`);
   if (s.startsAtMs >= s.endsAtMs) fail('start time must be before end time');
   if (s.endsAtMs < nowMs) fail("end time can't be in the past");
   const compiled = s.matchers.map(compileMatcher);

@@ -1,9 +1,11 @@
 /** Debian's and the newest amtool against our API v2: alerts, silences with their whole life, configuration, cluster. */
 import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Alerter, startOurs } from '../support/alerting-pair.ts';
-import { findPeer, peerMissing } from '../support/peers.ts';
+import { findPeer, peerMissing, temporaryFolder } from '../support/peers.ts';
 
 const YAML = `
 route: { receiver: team, group_by: [alertname], group_wait: 1s, routes: [{ receiver: db, matchers: [team=db] }] }
@@ -56,12 +58,32 @@ describe.each(['stable', 'sid'] as const)('amtool of %s', (suite) => {
     await expect(amtool('silence', 'expire', id)).rejects.toThrow(/already expired/);
   });
 
+  it.skipIf(missing)('imports silences and keeps their annotations', async () => {
+    using folder = temporaryFolder();
+    const file = path.join(folder.path, 'silences.json');
+    const silence = (value: string): object => ({
+      matchers: [{ name: 'imported', value, isRegex: false, isEqual: true }],
+      startsAt: new Date().toISOString(),
+      endsAt: new Date(Date.now() + 3_600_000).toISOString(),
+      createdBy: 'me',
+      comment: `c ${value}`,
+    });
+    writeFileSync(file, JSON.stringify([silence('one'), silence('two')]));
+    expect(await amtool('silence', 'import', file)).toMatch(/[0-9a-f]{8}-/);
+    expect(await json('silence', 'query', 'imported=~.+')).toHaveLength(2);
+    // 0.25 knows no annotations
+    if (suite !== 'sid') return;
+    const id = (await amtool('silence', 'add', 'n=a', '-c', 'x', '--annotation=ticket=T-1')).trim();
+    expect(await json('silence', 'query', `--id=${id}`)).toMatchObject([{ id, annotations: { ticket: 'T-1' } }]);
+  });
+
   it.skipIf(missing)('shows configuration without secrets, routes and cluster', async () => {
     const shown = await amtool('config', 'show');
     expect(shown).toContain('receiver: team');
     expect(shown).not.toContain('secret-path');
     // 0.25 cannot read the hidden addresses of any Alertmanager that hides them
     if (suite === 'sid') expect(await amtool('config', 'routes', 'test', 'team=db')).toContain('db');
+    if (suite === 'sid') expect(await amtool('config', 'routes', 'show')).toMatch(/receiver: team[\s\S]*receiver: db/);
     expect(await amtool('cluster', 'show')).toContain('disabled');
   });
 });

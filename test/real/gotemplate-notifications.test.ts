@@ -108,9 +108,14 @@ async function run(
         const html = String(m.html);
         if (to === 'default@x.test')
           mails.push(
-            normal({ to, subject: m.subject, title: /<title>[\s\S]*?<\/title>/.exec(html)?.[0], ...shownBy(html) }),
+            normal({
+              to,
+              subject: m.subject,
+              title: /<title>[\s\S]*?<\/title>/.exec(html)?.[0],
+              ...shownBy(html),
+            }) as Mail,
           );
-        else mails.push(normal({ to, subject: m.subject, text: m.text?.trim(), html }));
+        else mails.push(normal({ to, subject: m.subject, text: m.text?.trim(), html }) as Mail);
         done();
       }, done);
     },

@@ -47,9 +47,11 @@ export function alertmanagerRoutes(ports: AlertmanagerPorts): Route[] {
   });
   return [
     route('GET', '/status', VIEWER, (_request, alerting) => status(ports, alerting)),
-    route('GET', '/receivers', VIEWER, (_request, alerting) => ({
-      json: [...alerting.config.receivers.keys()].map((name) => ({ labels: { name }, name })),
-    })),
+    route('GET', '/receivers', VIEWER, (request, alerting) => {
+      const filters = receiverFilters(request.query, alerting);
+      const found = [...alerting.config.receivers.values()].filter((r) => passes(r.name, filters));
+      return { json: found.map(({ name, labels }) => ({ labels, name })) };
+    }),
     route('GET', '/alerts', VIEWER, (request, alerting) => listAlerts(request, alerting, ports.now())),
     route(
       'POST',
@@ -62,12 +64,16 @@ export function alertmanagerRoutes(ports: AlertmanagerPorts): Route[] {
     route('GET', '/silences', VIEWER, (request, alerting) => listSilences(request, alerting, ports.now())),
     route('POST', '/silences', RESPONDER, postSilence),
     route('GET', '/silence/:id', VIEWER, (request, alerting) => {
-      const found = alerting.silences.get(request.params['id'] ?? '');
+      const id = request.params['id'] ?? '';
+      if (!UUID.test(id)) return noUuid(id);
+      const found = alerting.silences.get(id);
       return found ? { json: silenceJson(found, ports.now()) } : { status: 404 };
     }),
     route('DELETE', '/silence/:id', RESPONDER, async (request, alerting) => {
+      const id = request.params['id'] ?? '';
+      if (!UUID.test(id)) return noUuid(id);
       try {
-        await alerting.expireSilence(request.params['id'] ?? '');
+        await alerting.expireSilence(id);
       } catch (error) {
         if (isVigieError(error, 'not_found')) return { status: 404 };
         // as the original: expiring what has expired is a fault of the caller, told with 500
@@ -78,6 +84,13 @@ export function alertmanagerRoutes(ports: AlertmanagerPorts): Route[] {
     }),
   ];
 }
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** As the original answers: the path is wrong, which is not the same as a silence that is gone. */
+const noUuid = (id: string): HttpAnswer => ({
+  status: 422,
+  json: { code: 601, message: `silenceID in path must be of type uuid: ${JSON.stringify(id.slice(0, 100))}` },
+});
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -136,7 +149,8 @@ const jsonText = (body: string): HttpAnswer => ({
 
 interface AlertFilter {
   readonly matchers: readonly CompiledMatcher[];
-  readonly receiver: ((name: string) => boolean) | undefined;
+  /** An alert needs one receiver that passes each, a group needs a receiver that passes all. */
+  readonly receiver: readonly ((name: string) => boolean)[];
   keeps(view: AlertView): boolean;
 }
 
@@ -148,22 +162,33 @@ function flag(query: URLSearchParams, name: string): boolean {
   return ['true', '1', 't'].includes(text.toLowerCase());
 }
 
-function filters(query: URLSearchParams): CompiledMatcher[] {
-  const all = query.getAll('filter');
-  if (all.length > FILTERS_MAX) throw new VigieError('bad_data', `more than ${FILTERS_MAX} filters`);
+function matchersOf(query: URLSearchParams, name: 'filter' | 'receiver_matchers'): CompiledMatcher[] {
+  const all = query.getAll(name);
+  if (all.length > FILTERS_MAX) throw new VigieError('bad_data', `more than ${FILTERS_MAX} of ${name}`);
   return all.flatMap(parseMatchers);
 }
 
-function alertFilter(query: URLSearchParams): AlertFilter {
+/** What a query asks of receivers: by name, and by labels. */
+function receiverFilters(query: URLSearchParams, alerting: TenantAlerting): ((name: string) => boolean)[] {
+  const pattern = query.get('receiver');
+  const re = pattern ? compileRe2(pattern, { anchored: true }) : undefined;
+  const matchers = matchersOf(query, 'receiver_matchers');
+  const labels = (name: string): Labels => alerting.config.receivers.get(name)?.labels ?? Labels.EMPTY;
+  return [
+    ...(re ? [(name: string) => re.test(name)] : []),
+    ...(matchers.length > 0 ? [(name: string) => matchesAll(matchers, labels(name))] : []),
+  ];
+}
+const passes = (name: string, filters: AlertFilter['receiver']): boolean => filters.every((keeps) => keeps(name));
+
+function alertFilter(query: URLSearchParams, alerting: TenantAlerting): AlertFilter {
   const active = flag(query, 'active');
   const silenced = flag(query, 'silenced');
   const inhibited = flag(query, 'inhibited');
   flag(query, 'unprocessed');
-  const pattern = query.get('receiver');
-  const re = pattern ? compileRe2(pattern, { anchored: true }) : undefined;
   return {
-    matchers: filters(query),
-    receiver: re ? (name) => re.test(name) : undefined,
+    matchers: matchersOf(query, 'filter'),
+    receiver: receiverFilters(query, alerting),
     keeps(view) {
       if (!silenced && view.silencedBy.length > 0) return false;
       if (!inhibited && view.inhibitedBy.length > 0) return false;
@@ -173,7 +198,7 @@ function alertFilter(query: URLSearchParams): AlertFilter {
 }
 
 function listAlerts(request: HttpRequest, alerting: TenantAlerting, nowMs: number): HttpAnswer {
-  const filter = alertFilter(request.query);
+  const filter = alertFilter(request.query, alerting);
   const { matchers } = filter;
   const out: string[] = [];
   for (const alert of alerting.current(
@@ -181,25 +206,32 @@ function listAlerts(request: HttpRequest, alerting: TenantAlerting, nowMs: numbe
     nowMs,
   )) {
     const view = alerting.view(alert, nowMs);
-    if (filter.receiver && !view.receivers.some(filter.receiver)) continue;
+    if (!filter.receiver.every((keeps) => view.receivers.some(keeps))) continue;
     if (filter.keeps(view)) out.push(alertJson(view));
   }
   return jsonText(`[${out.join(',')}]`);
 }
 
+/** In groups, receivers are told by name, and only those asked for. The same list as long as nothing changes. */
+function namedInGroups(receivers: readonly string[], filters: AlertFilter['receiver']): readonly string[] {
+  if (receivers.length === 1) return receivers;
+  return receivers.filter((name) => passes(name, filters)).sort();
+}
+
 function listGroups(request: HttpRequest, alerting: TenantAlerting, nowMs: number): HttpAnswer {
-  const filter = alertFilter(request.query);
+  const filter = alertFilter(request.query, alerting);
   const muted = flag(request.query, 'muted');
   const out: { alerts: string[]; labels: Labels; receiver: { name: string } }[] = [];
   for (const group of alerting.groups()) {
-    if (filter.receiver && !filter.receiver(group.route.receiver)) continue;
+    if (!passes(group.route.receiver, filter.receiver)) continue;
     const mutedBy = alerting.mutedByTime(group.route);
     if (!muted && mutedBy.length > 0) continue;
     const alerts = [...group.alerts.values()]
       .filter((a: Alert) => !isResolved(a, nowMs) && matchesAll(filter.matchers, a.labels))
       .sort(compareAlerts)
       .map((a) => alerting.view(a, nowMs))
-      .filter((v) => filter.keeps(v));
+      .filter((v) => filter.keeps(v))
+      .map((v) => ({ ...v, receivers: namedInGroups(v.receivers, filter.receiver) }));
     if (alerts.length > 0)
       out.push({
         alerts: alerts.map((v) => alertJson(v, mutedBy)),
@@ -289,7 +321,7 @@ function silenceJson(s: SilenceRecord, nowMs: number): Record<string, unknown> {
 
 /** Active first (the soonest end first), then pending (the soonest start first), then expired (the latest end first). */
 function listSilences(request: HttpRequest, alerting: TenantAlerting, nowMs: number): HttpAnswer {
-  const wanted = filters(request.query);
+  const wanted = matchersOf(request.query, 'filter');
   const byMatchers = (s: SilenceRecord): boolean =>
     wanted.every((w) => s.matchers.some((m) => m.name === w.name && w.matches(m.value)));
   const rank = { active: 0, pending: 1, expired: 2 } as const;
@@ -320,6 +352,7 @@ async function postSilence(request: HttpRequest, alerting: TenantAlerting): Prom
     return { name: m['name'], value: m['value'], op: m['isRegex'] ? (equal ? '=~' : '!~') : equal ? '=' : '!=' };
   });
   const id = typeof body['id'] === 'string' && body['id'] !== '' ? body['id'] : undefined;
+  const annotations = labelsOf(body['annotations'], 'annotations');
   try {
     const silenceID = await alerting.setSilence({
       ...(id ? { id } : {}),
@@ -328,6 +361,7 @@ async function postSilence(request: HttpRequest, alerting: TenantAlerting): Prom
       endsAtMs,
       comment: String(body['comment']),
       createdBy: String(body['createdBy']),
+      ...(annotations.size > 0 ? { annotations: annotations.toObject() } : {}),
     });
     return { json: { silenceID } };
   } catch (error) {
