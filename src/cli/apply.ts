@@ -11,7 +11,7 @@ import { applyTo, type Item } from '../catalogue/apply/system.ts';
 import { readRecords } from '../catalogue/write-tree.ts';
 import { VigieError } from '../lib/errors.ts';
 import type { CommandContext } from './context.ts';
-import { progress } from './render.ts';
+import { progress } from './render-jobs.ts';
 
 export interface ApplyFlags {
   folder: string;

@@ -11,7 +11,7 @@ import { parse as parseYaml } from 'yaml';
 import { parseAlertingConfig } from '../alerting/config.ts';
 import { goTemplates } from '../alerting/notify/templates.ts';
 import { resolveOptions } from '../app/options.ts';
-import { type CheckPorts, checkCatalogue } from '../catalogue/check/catalogue.ts';
+import { type CheckPorts, type CheckReport, checkCatalogue } from '../catalogue/check/catalogue.ts';
 import { dashboardQueries } from '../catalogue/check/dashboards.ts';
 import { parseChecked } from '../catalogue/check/expression.ts';
 import type { CheckedRule, Finding } from '../catalogue/check/finding.ts';
@@ -25,7 +25,14 @@ import { parseRuleFile } from '../rules/rule-file.ts';
 import { createRuleTemplates } from '../rules/templates.ts';
 import { parsePrometheusConfig } from '../scrape/config.ts';
 import type { CommandContext } from './context.ts';
-import { configFileOf, type RenderFlags, renderJobs, withRenderFlags } from './render.ts';
+import {
+  configFileOf,
+  progress,
+  type RenderFlags,
+  type RenderJob,
+  renderJobs,
+  withRenderFlags,
+} from './render-jobs.ts';
 import { runTestFile } from './test-rules.ts';
 
 interface CheckFlags extends Omit<RenderFlags, 'output'> {
@@ -56,17 +63,8 @@ export function addCheck(program: Command, context: CommandContext): void {
         }
       else
         for (const [i, job] of renderJobs(flags, context, configFileOf(flags, context)).entries()) {
-          const report = await checkCatalogue(
-            job.context,
-            {
-              ...ports,
-              // defaults are the same in every environment
-              ...(flags.tests && i === 0
-                ? { testPack: (pack: string) => testPack(job.context.native.folderOf(`packs/${pack}.yaml`), pack) }
-                : {}),
-            },
-            job.tenants,
-          );
+          // defaults, and with them the unit tests, are the same in every environment
+          const report = await checkJob(job, context, flags.tests && i === 0);
           const several = new Set(findings.map((f) => JSON.stringify(f)));
           findings.push(...report.findings.filter((f) => !several.has(JSON.stringify(f))));
           done.push(
@@ -76,13 +74,29 @@ export function addCheck(program: Command, context: CommandContext): void {
       const bad = findings.filter((f) => f.level === 'error' || (flags.strict && f.level === 'warning'));
       if (flags.json) context.stdout.write(`${JSON.stringify({ checked: done, findings }, undefined, 2)}\n`);
       else {
-        for (const f of findings)
-          context.stdout.write(`${f.level.padEnd(8)}${f.kind.padEnd(18)}${f.where}: ${f.message}\n`);
+        for (const f of findings) context.stdout.write(findingLine(f));
         for (const line of done) context.stdout.write(`checked ${line}\n`);
         context.stdout.write(`${bad.length === 0 ? 'good' : `${bad.length} to correct`}\n`);
       }
       if (bad.length > 0) context.exitCode = 1;
     });
+}
+
+export const findingLine = (f: Finding): string => `${f.level.padEnd(8)}${f.kind.padEnd(18)}${f.where}: ${f.message}\n`;
+
+/** The catalogue of one environment, with a line of progress where there are many tenants. */
+export async function checkJob(job: RenderJob, context: CommandContext, tests: boolean): Promise<CheckReport> {
+  const tenants = job.tenants?.length ?? Object.keys(job.context.config.tenants).length;
+  const bar = progress(context, `check ${job.environment}`, tenants + 1);
+  const ports: CheckPorts = {
+    ...checkPorts(),
+    ...(tests ? { testPack: (pack: string) => testPack(job.context.native.folderOf(`packs/${pack}.yaml`), pack) } : {}),
+  };
+  try {
+    return await checkCatalogue(job.context, ports, job.tenants, bar.step);
+  } finally {
+    bar.end();
+  }
 }
 
 function checkPorts(): CheckPorts {

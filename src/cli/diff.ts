@@ -5,7 +5,7 @@ import { renderTree } from '../catalogue/render/tree.ts';
 import { treeDiff } from '../catalogue/tree-diff.ts';
 import { type ApplyFlags, runApply, withApplyFlags } from './apply.ts';
 import type { CommandContext } from './context.ts';
-import { configFileOf, type RenderFlags, renderJobs, withRenderFlags } from './render.ts';
+import { configFileOf, type RenderFlags, renderJobs, withRenderFlags } from './render-jobs.ts';
 
 interface DiffFlags extends RenderFlags, Omit<ApplyFlags, 'folder'> {
   live?: boolean;

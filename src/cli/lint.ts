@@ -11,7 +11,7 @@ import { VigieError } from '../lib/errors.ts';
 import { parseDuration } from '../model/duration.ts';
 import { type ServerFlags, VigieClient, withServerFlags } from './client.ts';
 import type { CommandContext } from './context.ts';
-import { configFileOf, progress, type RenderFlags, renderJobs } from './render.ts';
+import { configFileOf, progress, type RenderFlags, renderJobs } from './render-jobs.ts';
 
 interface LintFlags extends ServerFlags {
   config?: string;

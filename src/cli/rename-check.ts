@@ -7,7 +7,7 @@ import { blindWithout } from '../catalogue/check/rename.ts';
 import { renderTree } from '../catalogue/render/tree.ts';
 import { platformScope } from '../catalogue/scope.ts';
 import type { CommandContext } from './context.ts';
-import { configFileOf, type RenderFlags, renderJobs, withRenderFlags } from './render.ts';
+import { configFileOf, type RenderFlags, renderJobs, withRenderFlags } from './render-jobs.ts';
 
 export function addRenameCheck(program: Command, context: CommandContext): void {
   withRenderFlags(program.command('rename-check'))

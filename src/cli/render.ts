@@ -1,85 +1,25 @@
 /** `vigie render`: the catalogue as files that the real programs read as they are, per environment and tenant. */
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import type { Command } from 'commander';
-import { templatesFolder } from '../app/catalogue-packs.ts';
-import { resolveOptions } from '../app/options.ts';
-import { ENVIRONMENTS, type Environment } from '../catalogue/config.ts';
-import { type Format, RenderContext } from '../catalogue/render/context.ts';
 import { renderTree } from '../catalogue/render/tree.ts';
 import { writeTree } from '../catalogue/write-tree.ts';
-import { VigieError } from '../lib/errors.ts';
+import { checkJob, findingLine } from './check.ts';
 import type { CommandContext } from './context.ts';
+import { configFileOf, progress, type RenderFlags, renderJobs, withRenderFlags } from './render-jobs.ts';
 
-export interface RenderFlags {
-  config?: string;
-  environment?: string[];
-  tenant?: string[];
-  format: Format;
-  output: string;
-  templates?: string;
-}
-
-/** --config, --environment, --tenant, --format, --templates: what `render`, `diff` and `check` share. */
-export function withRenderFlags(command: Command): Command {
-  return command
-    .option('-c, --config <file>', 'configuration file (default: vigie.yaml if there is one)')
-    .option('-e, --environment <name...>', 'dev, staging, prod or all (default: MONITORING_ENV, else dev)')
-    .option('-t, --tenant <id...>', 'only these tenants, beside the platform (default: all of the configuration)')
-    .option('-f, --format <format>', '`files` for the programs themselves, `kubernetes` for the operators', 'files')
-    .option('--templates <folder>', 'another shipped catalogue (users add folders by catalogue.folders)');
-}
-
-export interface RenderJob {
-  readonly environment: Environment;
-  readonly context: RenderContext;
-  readonly tenants: readonly string[] | undefined;
-  /** Below --output: the environment's folder when there are several. */
-  readonly folder: string;
-}
-
-/** One job per environment. Throws `bad_config` on a bad flag or configuration. */
-export function renderJobs(
-  flags: Omit<RenderFlags, 'output'> & { output?: string },
-  context: CommandContext,
-  configFile: string | undefined,
-): readonly RenderJob[] {
-  if (flags.format !== 'files' && flags.format !== 'kubernetes')
-    throw new VigieError('bad_config', `--format: got ${JSON.stringify(flags.format)}, want files or kubernetes`);
-  const { options } = resolveOptions({ flags: {}, env: context.env, file: configFile });
-  const asked = flags.environment ?? [options.environment];
-  const environments = asked.includes('all') ? ENVIRONMENTS : (asked as Environment[]);
-  for (const e of environments)
-    if (!ENVIRONMENTS.includes(e))
-      throw new VigieError(
-        'bad_config',
-        `--environment: got ${JSON.stringify(e)}, want ${ENVIRONMENTS.join(', ')} or all`,
-      );
-  for (const t of flags.tenant ?? [])
-    if (!options.catalogue.tenants[t])
-      throw new VigieError('bad_config', `--tenant: no tenant ${JSON.stringify(t)} in catalogue.tenants`);
-  return environments.map((environment) => ({
-    environment,
-    tenants: flags.tenant,
-    folder: path.join(flags.output ?? '', environments.length > 1 ? environment : ''),
-    context: new RenderContext({
-      config: options.catalogue,
-      sections: options,
-      environment,
-      format: flags.format,
-      folders: [flags.templates ? path.resolve(flags.templates) : templatesFolder(), ...options.catalogue.folders],
-    }),
-  }));
+interface WriteFlags extends RenderFlags {
+  check?: boolean;
 }
 
 export function addRender(program: Command, context: CommandContext): void {
   withRenderFlags(program.command('render'))
     .description('write the catalogue as native files, for each environment and tenant')
     .option('-o, --output <folder>', 'where to write', 'rendered')
-    .action((flags: RenderFlags) => {
-      for (const job of renderJobs(flags, context, configFileOf(flags, context))) {
+    .option('--check', 'check it first, as `vigie check` does, and write nothing when an error is found')
+    .action(async (flags: WriteFlags) => {
+      for (const [i, job] of renderJobs(flags, context, configFileOf(flags, context)).entries()) {
+        if (flags.check && !(await passes(job, context, i === 0))) continue;
         const tenants = job.tenants?.length ?? Object.keys(job.context.config.tenants).length;
-        const bar = progress(context, `${job.environment}`, tenants + 1);
+        const bar = progress(context, `render ${job.environment}`, tenants + 1);
         const report = writeTree(renderTree(job.context, job.tenants), {
           folder: job.folder,
           complete: job.tenants === undefined,
@@ -97,31 +37,14 @@ export function addRender(program: Command, context: CommandContext): void {
     });
 }
 
-/** --config, else vigie.yaml in the working folder when it is there. */
-export function configFileOf(flags: { config?: string }, context: CommandContext): string | undefined {
-  return flags.config ?? context.env['VIGIE_CONFIG'] ?? (existsSync('vigie.yaml') ? 'vigie.yaml' : undefined);
-}
-
-/** A progress line on a terminal, every tenth of the work elsewhere; silent for short work. */
-export function progress(
-  context: CommandContext,
-  title: string,
-  total: number,
-): { readonly step: () => void; readonly end: () => void } {
-  const terminal = (context.stderr as { isTTY?: boolean }).isTTY === true;
-  let done = 0;
-  let shown = 0;
-  return {
-    step: () => {
-      done++;
-      const share = Math.floor((done / total) * (terminal ? 100 : 10));
-      if (total < 50 || share === shown) return;
-      shown = share;
-      const text = `${title}: ${done} of ${total}`;
-      context.stderr.write(terminal ? `\r${text.padEnd(60)}` : `${text}\n`);
-    },
-    end: () => {
-      if (terminal && total >= 50) context.stderr.write('\r'.padEnd(62) + '\r');
-    },
-  };
+/** Unit tests run once: the defaults that they test are the same in every environment. */
+async function passes(job: Parameters<typeof checkJob>[0], context: CommandContext, tests: boolean): Promise<boolean> {
+  const { findings, rules, queries, scopes } = await checkJob(job, context, tests);
+  for (const f of findings) context.stdout.write(findingLine(f));
+  const errors = findings.filter((f) => f.level === 'error').length;
+  context.stdout.write(
+    `checked ${job.environment}: ${rules} rules, ${queries} queries of dashboards, ${scopes} scopes: ${errors === 0 ? 'good' : `${errors} to correct, nothing is written`}\n`,
+  );
+  if (errors > 0) context.exitCode = 1;
+  return errors === 0;
 }

@@ -1,4 +1,5 @@
 /** Everything that can be known of a rendered catalogue without a server. */
+import { createHash } from 'node:crypto';
 import { messageOf } from '../../lib/errors.ts';
 import { parseDuration } from '../../model/duration.ts';
 import type { RenderedPack } from '../pack.ts';
@@ -25,13 +26,17 @@ export interface CheckReport {
   readonly scopes: number;
 }
 
-/** Tenants that are tuned alike are checked once. */
+/** Findings that are kept; a fault of the configuration can repeat in every tenant. */
+export const FINDINGS_MAX = 20_000;
+
+/** Tenants that are tuned alike are checked once. `onScope` is called after the operators' part and after each tenant. */
 export async function checkCatalogue(
   context: RenderContext,
   ports: CheckPorts,
   tenants?: readonly string[],
+  onScope?: () => void,
 ): Promise<CheckReport> {
-  const findings: Finding[] = [];
+  const findings = new Findings();
   const { config, environment } = context;
   const platform = platformScope(config, environment);
   const packs = context.allPacks(platform);
@@ -48,6 +53,7 @@ export async function checkCatalogue(
   findings.push(...checkRules({ rules: platformRules, queries: uses, metrics, complete: true }));
   findings.push(...templates(platformRules, ports));
   findings.push(...packFacts(packs));
+  onScope?.();
   const checked = new Set<string>();
   let scopes = 1;
   for (const id of (tenants ?? Object.keys(config.tenants)).toSorted()) {
@@ -60,8 +66,10 @@ export async function checkCatalogue(
       scope.settings?.receivers,
       scope.settings?.levels,
     ]);
-    if (checked.has(key)) continue;
-    checked.add(key);
+    const digest = createHash('sha256').update(key).digest('base64');
+    onScope?.();
+    if (checked.has(digest)) continue;
+    checked.add(digest);
     const rules = context.packs(scope).flatMap((pack) => rulesOf(context, pack, scope));
     findings.push(
       ...checkRules({ rules, queries: uses, metrics, complete: true }).filter(
@@ -89,7 +97,7 @@ export async function checkCatalogue(
       }
   for (const p of context.problems)
     findings.push({ level: 'error', kind: 'bad-pack', where: p.where, message: p.message });
-  return { findings: unique(findings), rules: platformRules.length, queries: queries.length, tests, scopes };
+  return { findings: findings.list(), rules: platformRules.length, queries: queries.length, tests, scopes };
 }
 
 /** Metrics that some pack says its exporters have. */
@@ -194,12 +202,23 @@ function silent(context: RenderContext, scope: Scope, where: string): Finding[] 
       ];
 }
 
-function unique(findings: readonly Finding[]): Finding[] {
-  const seen = new Set<string>();
-  return findings.filter((f) => {
-    const key = `${f.kind}\0${f.where}\0${f.message}`;
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
+/** Each finding once, up to a limit that says how many are left out. */
+class Findings {
+  readonly #seen = new Map<string, Finding>();
+  #more = 0;
+
+  push(...findings: readonly Finding[]): void {
+    for (const f of findings) {
+      const key = `${f.kind}\0${f.where}\0${f.message}`;
+      if (this.#seen.has(key)) continue;
+      if (this.#seen.size < FINDINGS_MAX) this.#seen.set(key, f);
+      else this.#more++;
+    }
+  }
+  list(): readonly Finding[] {
+    const all = [...this.#seen.values()];
+    if (this.#more === 0) return all;
+    const message = `${this.#more} more findings are not listed; at most ${FINDINGS_MAX} are`;
+    return [...all, { level: 'error', kind: 'too-many', where: 'catalogue', message }];
+  }
 }

@@ -8,6 +8,9 @@ import type { Scope } from '../scope.ts';
 
 export type Format = 'files' | 'kubernetes';
 
+/** Tunings whose packs are kept; beyond that they are loaded again. */
+const PACKS_CACHED_MAX = 64;
+
 export interface RenderOptions {
   readonly config: CatalogueConfig;
   readonly sections: SectionsForRender;
@@ -56,7 +59,12 @@ export class RenderContext {
   packs(scope: Scope): readonly RenderedPack[] {
     const key = JSON.stringify([scope.overrides, scope.settings?.packs ?? null, scope.tenant === undefined]);
     const cached = this.#cache.get(key);
-    if (cached) return cached;
+    if (cached) {
+      // least recently used goes first
+      this.#cache.delete(key);
+      this.#cache.set(key, cached);
+      return cached;
+    }
     const wanted = new Set(scope.settings?.packs ?? []);
     const names = this.packNames().filter(
       (n) => (this.config.packs.length === 0 || this.config.packs.includes(n)) && (wanted.size === 0 || wanted.has(n)),
@@ -76,6 +84,8 @@ export class RenderContext {
     const packs = found.filter((p) =>
       scope.tenant === undefined ? !(p.manifest.scope === 'tenant' && tenantsNamed) : p.manifest.scope === 'tenant',
     );
+    // tenants tuned each in its own way would keep a catalogue each
+    if (this.#cache.size >= PACKS_CACHED_MAX) this.#cache.delete(this.#cache.keys().next().value!);
     this.#cache.set(key, packs);
     return packs;
   }
