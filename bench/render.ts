@@ -1,6 +1,6 @@
 /**
- * How fast the catalogue renders: 1,000 tenants x the whole catalogue in one run with flat memory, and the rule files
- * alone against Debian's jsonnet making the same objects from a library in the style of the monitoring mixins
+ * How fast the catalogue renders and is checked: 1,000 tenants x the whole catalogue in one run with flat memory, tuned
+ * alike and each in its own way, and the rule files alone against Debian's jsonnet making the same objects from a library in the style of the monitoring mixins
  * (format strings with the tenant's selector). Outputs are compared as data before any figure is printed.
  *
  *   node bench/render.ts [--tenants 1000]
@@ -10,6 +10,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parse } from 'yaml';
+import { checkCatalogue } from '../src/catalogue/check/catalogue.ts';
 import { catalogueConfigSchema, DEFAULT_SECTIONS } from '../src/catalogue/config.ts';
 import { RenderContext } from '../src/catalogue/render/context.ts';
 import { rules } from '../src/catalogue/render/rules.ts';
@@ -26,11 +27,20 @@ const TENANTS = Number(argument('--tenants', '1000'));
 /** jsonnet needs about 0.4 s of CPU per tenant: more would only take longer. */
 const COMPARED_TENANTS_MAX = 50;
 const ids = Array.from({ length: TENANTS }, (_, i) => `tenant-${String(i).padStart(5, '0')}`);
-const contextFor = (format: 'files' | 'kubernetes') =>
+const contextFor = (format: 'files' | 'kubernetes', tuning: 'alike' | 'own' = 'alike') =>
   new RenderContext({
     config: catalogueConfigSchema.parse({
       receivers: { slack: { channel: '#ops' } },
-      tenants: Object.fromEntries(ids.map((id, i) => [id, i % 10 === 0 ? { language: 'fr' } : {}])),
+      tenants: Object.fromEntries(
+        ids.map((id, i) => [
+          id,
+          tuning === 'own'
+            ? { overrides: { api: { parameters: { error_ratio: 0.01 + i / 1_000_000 } } } }
+            : i % 10 === 0
+              ? { language: 'fr' }
+              : {},
+        ]),
+      ),
     }),
     sections: DEFAULT_SECTIONS,
     environment: 'prod',
@@ -69,6 +79,7 @@ async function main(): Promise<void> {
   try {
     wholeTree('files', path.join(scratch, 'files'));
     wholeTree('kubernetes', path.join(scratch, 'kubernetes'));
+    for (const tuning of ['alike', 'own'] as const) await checkAndRender(tuning, path.join(scratch, tuning));
     againstJsonnet(scratch);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
@@ -93,6 +104,31 @@ function wholeTree(format: 'files' | 'kubernetes', folder: string): void {
   const used = process.cpuUsage(start);
   console.log(
     `${format}: ${TENANTS} tenants, ${report.files} files, ${(report.bytes / 1e6).toFixed(0)} MB in ${((performance.now() - wall) / 1_000).toFixed(1)} s (${((used.user + used.system) / 1e6).toFixed(1)} s of CPU); resident memory after 10 %, 50 %, 100 %: ${[rss[0], rss[Math.floor(rss.length / 2)], rss.at(-1)].map((m) => `${m?.toFixed(0)} MB`).join(', ')}`,
+  );
+}
+
+/** What `vigie render --check` does: one context, checked, then written; unit tests aside, which no tenant adds to. */
+async function checkAndRender(tuning: 'alike' | 'own', folder: string): Promise<void> {
+  const start = process.cpuUsage();
+  const context = contextFor('files', tuning);
+  const rss: number[] = [];
+  let done = 0;
+  const step = (): void => {
+    if (++done % Math.max(1, Math.floor(TENANTS / 5)) !== 0) return;
+    rss.push(process.memoryUsage().rss / 1e6);
+    process.stderr.write(`\rcheck and render, tuned ${tuning}: ${done} of ${2 * (TENANTS + 1)}   `);
+  };
+  const report = await checkCatalogue(context, {}, undefined, step);
+  const checked = process.cpuUsage(start);
+  const errors = report.findings.filter((f) => f.level === 'error');
+  if (errors.length > 0 || report.scopes !== TENANTS + 1)
+    throw new Error(`${report.scopes} scopes checked, errors: ${JSON.stringify(errors.slice(0, 3))}`);
+  const written = writeTree(renderTree(context), { folder, complete: true, onScope: step });
+  const used = process.cpuUsage(start);
+  process.stderr.write('\r'.padEnd(60) + '\r');
+  const seconds = (u: NodeJS.CpuUsage): string => ((u.user + u.system) / 1e6).toFixed(1);
+  console.log(
+    `check and render, tenants tuned ${tuning === 'own' ? 'each in its own way' : 'alike'}: ${report.scopes} scopes, ${written.files} files, checked in ${seconds(checked)} s of CPU, with rendering ${seconds(used)} s; resident memory after 10 %, 50 %, 100 %: ${[rss[0], rss[Math.floor(rss.length / 2)], rss.at(-1)].map((m) => `${m?.toFixed(0)} MB`).join(', ')}`,
   );
 }
 

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf } from '../lib/errors.ts';
-import { type PackOverride, type RenderedPack, renderPack } from './pack.ts';
+import { type PackOverride, type ParsedFiles, type RenderedPack, renderPack } from './pack.ts';
 
 export interface Catalogue {
   readonly packs: readonly RenderedPack[];
@@ -21,6 +21,7 @@ export function loadCatalogue(
   folder: string,
   wanted: readonly string[],
   overrides: Readonly<Record<string, PackOverride>> = {},
+  parsed?: ParsedFiles,
 ): Catalogue {
   const packs: RenderedPack[] = [];
   const problems: { pack: string; message: string }[] = [];
@@ -31,7 +32,7 @@ export function loadCatalogue(
   for (const pack of wanted) {
     if (overrides[pack]?.enabled === false) continue;
     try {
-      packs.push(renderPack(folder, pack, overrides[pack]));
+      packs.push(renderPack(folder, pack, overrides[pack], parsed));
     } catch (error) {
       problems.push({ pack, message: messageOf(error) });
     }

@@ -102,15 +102,24 @@ export interface RenderedPack {
   readonly detectors: ReadonlyMap<string, unknown>;
 }
 
+/** Parsed files of one run, by path: a pack that is tuned for a thousand tenants is read once. Nobody may change them. */
+export type ParsedFiles = Map<string, unknown>;
+
 /** Reads one pack from a catalogue folder and renders it with `override`. Throws `bad_config` with file, line and path. */
-export function renderPack(folder: string, name: string, override: PackOverride = {}): RenderedPack {
+export function renderPack(
+  folder: string,
+  name: string,
+  override: PackOverride = {},
+  parsed: ParsedFiles = new Map(),
+): RenderedPack {
   const file = `packs/${name}.yaml`;
-  const manifest = checkManifest(readYaml(folder, file), file, name);
+  const manifest = kept(parsed, `${folder}\0${file}`, () => checkManifest(readYaml(folder, file), file, name));
+  const yaml = (at: string): unknown => kept(parsed, `${folder}\0${at}`, () => readYaml(folder, at));
   const parameters = parameterValues(manifest.parameters, override.parameters ?? {}, `${name}.parameters`);
   const rules = new Map<string, RuleFile>();
   const seen = new Set<string>();
   for (const ruleFile of manifest.files.rules) {
-    const tree = substitute(readYaml(folder, ruleFile), parameters, ruleFile) as RuleFile;
+    const tree = substitute(yaml(ruleFile), parameters, ruleFile) as RuleFile;
     if (!Array.isArray(tree?.groups)) throw new VigieError('bad_config', `${ruleFile}: want a rule file with groups`);
     rules.set(ruleFile, applyRuleOverrides(tree, override.rules ?? {}, seen));
   }
@@ -124,17 +133,25 @@ export function renderPack(folder: string, name: string, override: PackOverride 
   const dashboards = new Map<string, Readonly<Record<string, unknown>>>();
   for (const dashboard of manifest.files.dashboards) {
     try {
-      dashboards.set(dashboard, JSON.parse(read(folder, dashboard)) as Record<string, unknown>);
+      const json = () => JSON.parse(read(folder, dashboard)) as Record<string, unknown>;
+      dashboards.set(dashboard, kept(parsed, `${folder}\0${dashboard}`, json));
     } catch (cause) {
       if (cause instanceof VigieError) throw cause;
       throw new VigieError('bad_config', `${dashboard}: ${messageOf(cause)}`, { cause });
     }
   }
   const assets = new Map<string, unknown>();
-  for (const asset of manifest.files.assets) assets.set(asset, substitute(readYaml(folder, asset), parameters, asset));
+  for (const asset of manifest.files.assets) assets.set(asset, substitute(yaml(asset), parameters, asset));
   const detectors = new Map<string, unknown>();
-  for (const d of manifest.files.detectors) detectors.set(d, substitute(readYaml(folder, d), parameters, d));
+  for (const d of manifest.files.detectors) detectors.set(d, substitute(yaml(d), parameters, d));
   return { manifest, parameters, rules, dashboards, assets, detectors };
+}
+
+function kept<T>(parsed: ParsedFiles, key: string, make: () => T): T {
+  if (parsed.has(key)) return parsed.get(key) as T;
+  const made = make();
+  parsed.set(key, made);
+  return made;
 }
 
 function checkManifest(value: unknown, file: string, name: string): PackManifest {

@@ -15,6 +15,9 @@ export interface Scope {
   readonly overrides: Readonly<Record<string, PackOverride>>;
 }
 
+/** Names that no tenant has: what is equal for all but the name is made once for them, and the name is put in. */
+export const STAND_IN = { tenant: '⟦tenant⟧', slug: '⟦slug⟧', namespace: '⟦namespace⟧' } as const;
+
 /** In file and object names where the operators stand beside tenants. */
 export const PLATFORM_SLUG = 'platform';
 

@@ -5,7 +5,7 @@ import { parseDuration } from '../../model/duration.ts';
 import type { RenderedPack } from '../pack.ts';
 import { silentLevels } from '../render/alertmanager.ts';
 import type { RenderContext } from '../render/context.ts';
-import { platformScope, type Scope, tenantScope } from '../scope.ts';
+import { platformScope, type Scope, STAND_IN, tenantScope } from '../scope.ts';
 import { ruleFileFor } from '../tenant-rules.ts';
 import { dashboardQueries } from './dashboards.ts';
 import type { CheckedQuery, CheckedRule, Finding } from './finding.ts';
@@ -70,21 +70,26 @@ export async function checkCatalogue(
     onScope?.();
     if (checked.has(digest)) continue;
     checked.add(digest);
-    const rules = context.packs(scope).flatMap((pack) => rulesOf(context, pack, scope));
-    findings.push(
-      ...checkRules({ rules, queries: uses, metrics, complete: true }).filter(
-        (f) => f.kind !== 'unused-recording' && f.kind !== 'query-of-nothing',
-      ),
+    // for the stand-in: the expressions of all tenants are the same text then, and parsed once
+    const stand = { ...scope, ...STAND_IN };
+    const rules = context.packs(scope).flatMap((pack) => rulesOf(context, pack, stand));
+    // queries were judged with the operators' part
+    const found = checkRules({ rules, queries: [], metrics, complete: true }).filter(
+      (f) => f.kind !== 'unused-recording',
     );
+    findings.pushOf(id, found);
     if (config.kubernetes.matcher_strategy === 'OnNamespace')
-      for (const r of rules)
-        if (r.kind === 'alert' && r.labels['namespace'] !== scope.namespace)
-          findings.push({
+      findings.pushOf(
+        id,
+        rules
+          .filter((r) => r.kind === 'alert' && r.labels['namespace'] !== STAND_IN.namespace)
+          .map((r) => ({
             level: 'error',
             kind: 'namespace-label',
             where: r.where,
-            message: `carries namespace=${JSON.stringify(r.labels['namespace'])}, and the operator routes tenant ${id} by ${JSON.stringify(scope.namespace)}`,
-          });
+            message: `carries namespace=${JSON.stringify(r.labels['namespace'])}, and the operator routes the tenant by ${JSON.stringify(scope.namespace)}`,
+          })),
+      );
     findings.push(...silent(context, scope, `catalogue.tenants.${id}`));
   }
   findings.push(...silent(context, platform, 'catalogue.receivers'));
@@ -204,19 +209,30 @@ function silent(context: RenderContext, scope: Scope, where: string): Finding[] 
 
 /** Each finding once, up to a limit that says how many are left out. */
 class Findings {
-  readonly #seen = new Map<string, Finding>();
+  readonly #seen = new Map<string, { finding: Finding; tenant: string | undefined; others: number }>();
   #more = 0;
 
   push(...findings: readonly Finding[]): void {
-    for (const f of findings) {
-      const key = `${f.kind}\0${f.where}\0${f.message}`;
-      if (this.#seen.has(key)) continue;
-      if (this.#seen.size < FINDINGS_MAX) this.#seen.set(key, f);
-      else this.#more++;
-    }
+    for (const f of findings) this.#add(f, undefined);
+  }
+  /** Of a tenant, in words of the stand-in: what many tenants have is said once. */
+  pushOf(tenant: string, findings: readonly Finding[]): void {
+    for (const f of findings) this.#add(f, tenant);
+  }
+  #add(finding: Finding, tenant: string | undefined): void {
+    const key = `${finding.kind}\0${finding.where}\0${finding.message}`;
+    const seen = this.#seen.get(key);
+    if (seen) seen.others++;
+    else if (this.#seen.size < FINDINGS_MAX) this.#seen.set(key, { finding, tenant, others: 0 });
+    else this.#more++;
   }
   list(): readonly Finding[] {
-    const all = [...this.#seen.values()];
+    const all = [...this.#seen.values()].map(({ finding, tenant, others }): Finding => {
+      if (tenant === undefined) return finding;
+      const named = (text: string): string => text.replaceAll(STAND_IN.tenant, () => tenant);
+      const more = others === 0 ? '' : ` (and in ${others} other tunings)`;
+      return { ...finding, where: named(finding.where), message: `${named(finding.message)}${more}` };
+    });
     if (this.#more === 0) return all;
     const message = `${this.#more} more findings are not listed; at most ${FINDINGS_MAX} are`;
     return [...all, { level: 'error', kind: 'too-many', where: 'catalogue', message }];

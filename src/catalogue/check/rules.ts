@@ -188,7 +188,22 @@ function peopleNeed(rule: CheckedRule, complete: boolean): Finding[] {
       .filter((k) => !rule.annotations[k])
       .map((k) => `the annotation ${k}`),
   ];
-  return missing.length === 0
-    ? []
-    : [{ level: 'error', kind: 'incomplete-alert', where: rule.where, message: `lacks ${missing.join(', ')}` }];
+  const findings: Finding[] = [];
+  if (missing.length > 0)
+    findings.push({
+      level: 'error',
+      kind: 'incomplete-alert',
+      where: rule.where,
+      message: `lacks ${missing.join(', ')}`,
+    });
+  // an unknown one would go to L1 in silence
+  const severity = rule.labels['severity'];
+  if (severity !== undefined && !severity.includes('{{') && SEVERITY_RANK[severity] === undefined)
+    findings.push({
+      level: 'error',
+      kind: 'unknown-severity',
+      where: rule.where,
+      message: `severity: got ${JSON.stringify(severity)}, want ${Object.keys(SEVERITY_RANK).join(', ')}: no level is meant for another`,
+    });
+  return findings;
 }

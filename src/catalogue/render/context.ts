@@ -3,13 +3,14 @@
 import type { CatalogueConfig, Environment, SectionsForRender } from '../config.ts';
 import { type Catalogue, loadCatalogue, packNames } from '../load.ts';
 import { NativeTemplates } from '../native.ts';
-import type { PackOverride, RenderedPack } from '../pack.ts';
+import type { PackOverride, ParsedFiles, RenderedPack } from '../pack.ts';
 import type { Scope } from '../scope.ts';
 
 export type Format = 'files' | 'kubernetes';
 
-/** Tunings whose packs are kept; beyond that they are loaded again. */
-const PACKS_CACHED_MAX = 64;
+/** Scopes whose list of packs is kept, and tuned packs; beyond that they are made again from the parsed files. */
+const SCOPES_CACHED_MAX = 64;
+const PACKS_CACHED_MAX = 512;
 
 export interface RenderOptions {
   readonly config: CatalogueConfig;
@@ -34,6 +35,8 @@ export class RenderContext {
   readonly problems: Problem[] = [];
   readonly #folderOfPack = new Map<string, string>();
   readonly #cache = new Map<string, readonly RenderedPack[]>();
+  readonly #tuned = new Map<string, Catalogue>();
+  readonly #parsed: ParsedFiles = new Map();
 
   constructor(options: RenderOptions) {
     this.config = options.config;
@@ -58,13 +61,8 @@ export class RenderContext {
   /** The packs of a scope, tuned; broken ones are complained of and left out. */
   packs(scope: Scope): readonly RenderedPack[] {
     const key = JSON.stringify([scope.overrides, scope.settings?.packs ?? null, scope.tenant === undefined]);
-    const cached = this.#cache.get(key);
-    if (cached) {
-      // least recently used goes first
-      this.#cache.delete(key);
-      this.#cache.set(key, cached);
-      return cached;
-    }
+    const cached = recent(this.#cache, key);
+    if (cached) return cached;
     const wanted = new Set(scope.settings?.packs ?? []);
     const names = this.packNames().filter(
       (n) => (this.config.packs.length === 0 || this.config.packs.includes(n)) && (wanted.size === 0 || wanted.has(n)),
@@ -74,8 +72,7 @@ export class RenderContext {
       if (!this.#folderOfPack.has(unknown))
         this.complain(where, `no pack ${JSON.stringify(unknown)}; known are ${this.packNames().join(', ')}`);
     const found = names.flatMap((name) => {
-      const only: Record<string, PackOverride> = scope.overrides[name] ? { [name]: scope.overrides[name] } : {};
-      const loaded: Catalogue = loadCatalogue(this.#folderOfPack.get(name)!, [name], only);
+      const loaded = this.#load(name, scope);
       for (const p of loaded.problems) this.complain(`${where}: pack ${p.pack}`, p.message);
       return loaded.packs;
     });
@@ -85,17 +82,38 @@ export class RenderContext {
       scope.tenant === undefined ? !(p.manifest.scope === 'tenant' && tenantsNamed) : p.manifest.scope === 'tenant',
     );
     // tenants tuned each in its own way would keep a catalogue each
-    if (this.#cache.size >= PACKS_CACHED_MAX) this.#cache.delete(this.#cache.keys().next().value!);
-    this.#cache.set(key, packs);
+    keep(this.#cache, key, packs, SCOPES_CACHED_MAX);
     return packs;
   }
 
   /** Every pack, whatever its scope, with the operators' values: for what is rendered once, such as dashboards. */
   allPacks(scope: Scope): readonly RenderedPack[] {
     const names = this.packNames().filter((n) => this.config.packs.length === 0 || this.config.packs.includes(n));
-    return names.flatMap((name) => {
-      const only: Record<string, PackOverride> = scope.overrides[name] ? { [name]: scope.overrides[name] } : {};
-      return loadCatalogue(this.#folderOfPack.get(name)!, [name], only).packs;
-    });
+    return names.flatMap((name) => this.#load(name, scope).packs);
   }
+
+  #load(name: string, scope: Scope): Catalogue {
+    const override = scope.overrides[name];
+    const key = `${name}\0${JSON.stringify(override ?? null)}`;
+    let loaded = recent(this.#tuned, key);
+    if (!loaded) {
+      const only: Record<string, PackOverride> = override ? { [name]: override } : {};
+      loaded = loadCatalogue(this.#folderOfPack.get(name)!, [name], only, this.#parsed);
+      keep(this.#tuned, key, loaded, PACKS_CACHED_MAX);
+    }
+    return loaded;
+  }
+}
+
+/** The value, which becomes the most recently used. */
+function recent<V>(map: Map<string, V>, key: string): V | undefined {
+  const value = map.get(key);
+  if (value === undefined) return undefined;
+  map.delete(key);
+  map.set(key, value);
+  return value;
+}
+function keep<V>(map: Map<string, V>, key: string, value: V, max: number): void {
+  if (map.size >= max) map.delete(map.keys().next().value!);
+  map.set(key, value);
 }

@@ -5,7 +5,7 @@
  */
 import type { Artefact } from '../artefact.ts';
 import type { PackOverride } from '../pack.ts';
-import { mergeOverrides, platformScope, type Scope, tenantScope } from '../scope.ts';
+import { mergeOverrides, platformScope, type Scope, STAND_IN, tenantScope } from '../scope.ts';
 import { alertmanagerFile, alertmanagerKubernetes, alertmanagerTemplates } from './alertmanager.ts';
 import { assets, elasticsearchTenant } from './assets.ts';
 import type { RenderContext } from './context.ts';
@@ -17,7 +17,6 @@ import { scrapingFiles, scrapingKubernetes } from './scraping.ts';
 
 /** Renderings kept for tenants that share them; beyond that they are made again. */
 const SHARED_MAX = 64;
-const STAND_IN = { tenant: '⟦tenant⟧', slug: '⟦slug⟧', namespace: '⟦namespace⟧' } as const;
 
 export interface RenderedScope {
   readonly scope: Scope;
