@@ -83,4 +83,25 @@ describe('reading the newest sample alone', () => {
     );
     expect(compared).toBeGreaterThan(100);
   });
+
+  it('answers the sample before a deleted one', async () => {
+    using folder = temporaryFolder();
+    await using store = await EmbeddedMetricsStore.open({
+      folder: folder.path,
+      clock: new FakeClock(T0 + 60_000),
+      logger: silentLogger,
+      metrics: new SelfMetrics(),
+      compileMatcher,
+      quota: () => ({}),
+      background: false,
+    });
+    const labels = Labels.from({ __name__: 'm', job: 'j' });
+    await store
+      .writer(A)
+      .appendSamples([0, 15_000, 30_000].map((ms, i) => ({ labels, timestampMs: T0 + ms, value: i })));
+    await store.deleteSeries(A, [...MATCHERS], { startMs: T0 + 20_000, endMs: T0 + 40_000 });
+    const range = { startMs: T0, endMs: T0 + 60_000 };
+    const last = await store.reader(A).select(MATCHERS, range, { lastOnly: true });
+    expect(newest(last)).toEqual([`m{job="j"} ${T0 + 15_000} 3ff0000000000000`]);
+  });
 });

@@ -120,7 +120,8 @@ export class TenantReader implements MetricsReader {
     if (refs.length > seriesMax) throw tooManySeries(seriesMax);
     let found = 0;
     const corrupt = (message: string): void => this.#corrupt(message, hints);
-    gather.begin(startMs, endMs, hints.lastOnly);
+    // a newest sample may be a deleted one: then the one before it counts
+    gather.begin(startMs, endMs, hints.lastOnly && deleted.size === 0);
     for (const ref of refs) {
       const labels = head.index.labels(ref);
       if (loaded) {
