@@ -11,7 +11,7 @@ import { IncrementalEvaluator } from '../src/rules/incremental/incremental-evalu
 import { RuleService } from '../src/rules/rule-service.ts';
 import { createRuleTemplates } from '../src/rules/templates.ts';
 import { EmbeddedMetricsStore } from '../src/store/embedded/metrics/embedded-metrics-store.ts';
-import type { MetricsWriter } from '../src/store/metrics.ts';
+import type { MetricsWriter, WriteResult } from '../src/store/metrics.ts';
 
 export type RulesMode = 'incremental' | 'engine';
 
@@ -39,17 +39,23 @@ export async function openRulesEngine(folder: string, clock: Clock, mode: RulesM
   const evaluators: IncrementalEvaluator[] = [];
   const reasons = new Map<string, number>();
   const written = { samples: 0, waiting: 0 };
+  const count = async (samples: number, done: Promise<WriteResult>): Promise<WriteResult> => {
+    written.samples += samples;
+    written.waiting++;
+    try {
+      return await done;
+    } finally {
+      written.waiting--;
+    }
+  };
   const counted = (w: MetricsWriter): MetricsWriter => ({
     append: (batch) => w.append(batch),
-    appendSamples: async (samples) => {
-      written.samples += samples.length;
-      written.waiting++;
-      try {
-        return await w.appendSamples(samples);
-      } finally {
-        written.waiting--;
-      }
-    },
+    appendSamples: (samples) => count(samples.length, w.appendSamples(samples)),
+    appendVectors: (vectors) =>
+      count(
+        vectors.reduce((n, v) => n + v.labels.length, 0),
+        w.appendVectors!(vectors),
+      ),
   });
   const service = new RuleService({
     clock,

@@ -82,6 +82,7 @@ export class Telemetry {
       writer = {
         append: (batch) => inner.append(redactor.batch(batch)),
         appendSamples: (samples) => inner.appendSamples(samples),
+        ...(inner.appendVectors && { appendVectors: (vectors) => inner.appendVectors!(vectors) }),
       };
       this.#writers.set(tenant, writer);
     }

@@ -12,13 +12,13 @@ import { isStale, type Sample } from '../model/sample.ts';
 import type { TenantId } from '../model/tenant.ts';
 import type { QueryEngine, QueryOptions } from '../promql/engine.ts';
 import type { SampleSource } from '../promql/source.ts';
-import type { MetricsWriter, RejectReason } from '../store/metrics.ts';
+import type { MetricsWriter, RejectReason, SampleVector, WriteResult } from '../store/metrics.ts';
 import { type ActiveAlert, restoredActiveAt, type StateChange } from './alert-state.ts';
 import type { Breather } from './breather.ts';
 import { type RuleDependencies, ruleDependencies } from './dependencies.ts';
 import type { RuleEvaluator, RuleGroupView, RuleHealthChange, RuleTemplates } from './ports.ts';
 import type { RuleGroupSpec } from './rule-file.ts';
-import { RESTORE_EVALUATIONS, type RuleInput, type RuleOutput, type RunningRule } from './running-rule.ts';
+import { labelsOf, RESTORE_EVALUATIONS, type RuleInput, type RuleOutput, type RunningRule } from './running-rule.ts';
 
 /** What every group of a tenant shares. */
 export interface GroupContext {
@@ -51,7 +51,7 @@ const HARMLESS: ReadonlySet<RejectReason> = new Set(['out_of_order', 'duplicate_
 
 interface Pending {
   readonly rule: RunningRule;
-  readonly samples: readonly Sample[];
+  readonly output: RuleOutput;
   readonly markers: readonly Sample[];
 }
 
@@ -60,6 +60,27 @@ interface Run {
   readonly input: RuleInput;
   readonly context: GroupContext;
   readonly pending: Pending[];
+}
+
+const resultsOf = ({ samples, vector }: RuleOutput): number => samples.length + (vector?.labels.length ?? 0);
+
+function write(
+  writer: MetricsWriter,
+  vectors: readonly SampleVector[],
+  samples: readonly Sample[],
+): Promise<WriteResult>[] {
+  const out: Promise<WriteResult>[] = [];
+  if (writer.appendVectors) {
+    if (vectors.length > 0) out.push(writer.appendVectors(vectors));
+    if (samples.length > 0) out.push(writer.appendSamples(samples));
+    return out;
+  }
+  const all: Sample[] = [];
+  for (const { labels, timestampMs, values } of vectors)
+    for (let i = 0; i < labels.length; i++) all.push({ labels: labels[i]!, timestampMs, value: values[i]! });
+  for (const s of samples) all.push(s);
+  if (all.length > 0) out.push(writer.appendSamples(all));
+  return out;
 }
 
 export class RunningGroup {
@@ -79,7 +100,6 @@ export class RunningGroup {
   iterations = 0;
   iterationsMissed = 0;
   failures = 0;
-  readonly #written: Sample[] = [];
   readonly #counted = new Map<RunningRule, number>();
   readonly #toldHealth = new Map<RunningRule, RuleHealth>();
 
@@ -153,10 +173,10 @@ export class RunningGroup {
     rule.succeeded();
     for (const change of output.changes) this.#tell(rule, change, timeMs, context);
     if (rule.alerts) this.#send(rule, timeMs, context);
-    const markers = rule.stale(output.samples, timeMs - this.queryOffsetMs);
+    const markers = rule.stale(output, timeMs - this.queryOffsetMs);
     // an alerting rule mostly has nothing to write, and never had
-    if (output.samples.length > 0 || markers.length > 0 || rule.written.length > 0)
-      run.pending.push({ rule, samples: output.samples, markers });
+    if (resultsOf(output) > 0 || markers.length > 0 || rule.written.length > 0)
+      run.pending.push({ rule, output, markers });
     this.#ended(rule, run, false, beganMs);
   }
 
@@ -231,54 +251,51 @@ export class RunningGroup {
   /** Writes what is pending; the rules remember as written only what was. */
   async #flush(pending: Pending[], context: GroupContext): Promise<void> {
     const batch = pending.splice(0);
-    // the same list each time: the store knows again what stood at a place of it
-    const all = this.#written;
-    let n = 0;
+    const samples: Sample[] = [];
+    const vectors: SampleVector[] = [];
     let markers = 0;
     for (const p of batch) {
-      const { samples } = p;
-      for (let i = 0; i < samples.length; i++) all[n++] = samples[i]!;
-      for (let i = 0; i < p.markers.length; i++) all[n++] = p.markers[i]!;
+      const { vector } = p.output;
+      if (vector && vector.labels.length > 0) vectors.push(vector);
+      for (const s of p.output.samples) samples.push(s);
+      for (const s of p.markers) samples.push(s);
       markers += p.markers.length;
     }
-    all.length = n;
-    if (n > 0) {
-      try {
-        const result = await context.writer.appendSamples(all);
-        let refused = 0;
-        let bad: string[] | undefined;
-        for (const reason in result.rejected) {
-          refused += result.rejected[reason as RejectReason] ?? 0;
-          if (!HARMLESS.has(reason as RejectReason)) (bad ??= []).push(reason);
+    try {
+      // both are in the log and seen by readers at once: nothing is awaited between them
+      const results = await Promise.all(write(context.writer, vectors, samples));
+      let refused = 0;
+      const bad: string[] = [];
+      for (const r of results)
+        for (const reason in r.rejected) {
+          refused += r.rejected[reason as RejectReason] ?? 0;
+          if (!HARMLESS.has(reason as RejectReason)) bad.push(reason);
         }
-        if (bad)
-          for (const p of batch)
-            if (p.samples.length > 0)
-              this.#fail(
-                p.rule,
-                `results were refused by the store: ${bad.join(', ')}; ${result.examples[0] ?? ''}`,
-                context,
-              );
-        if (refused > markers) this.#failDuplicates(batch, context);
-      } catch (error) {
-        for (const p of batch) if (p.samples.length + p.markers.length > 0) this.#fail(p.rule, error, context);
-        return;
+      if (bad.length > 0) {
+        const example = results.flatMap((r) => r.examples)[0] ?? '';
+        for (const p of batch)
+          if (resultsOf(p.output) > 0)
+            this.#fail(p.rule, `results were refused by the store: ${bad.join(', ')}; ${example}`, context);
       }
+      if (refused > markers) this.#failDuplicates(batch, context);
+    } catch (error) {
+      for (const p of batch) if (resultsOf(p.output) + p.markers.length > 0) this.#fail(p.rule, error, context);
+      return;
     }
-    for (const p of batch) p.rule.wrote(p.samples);
+    for (const p of batch) p.rule.wrote(p.output);
   }
 
   /** Two rules that write one series: the later one is told, as its sample was refused. */
   #failDuplicates(batch: readonly Pending[], context: GroupContext): void {
     const seen = new Map<string, RunningRule>();
     for (const p of batch)
-      for (const s of p.samples) {
-        const first = seen.get(s.labels.key);
-        if (!first) seen.set(s.labels.key, p.rule);
+      for (const labels of labelsOf(p.output)) {
+        const first = seen.get(labels.key);
+        if (!first) seen.set(labels.key, p.rule);
         else if (first !== p.rule && p.rule.health !== 'err')
           this.#fail(
             p.rule,
-            `duplicate sample for timestamp: ${s.labels.toString()} is also written by ${first.spec.name}`,
+            `duplicate sample for timestamp: ${labels.toString()} is also written by ${first.spec.name}`,
             context,
           );
       }

@@ -6,6 +6,7 @@ import type { Sample } from '../model/sample.ts';
 import type { VectorSelector } from '../promql/ast.ts';
 import type { QueryEngine, QueryOptions } from '../promql/engine.ts';
 import type { SampleSource } from '../promql/source.ts';
+import type { SampleVector } from '../store/metrics.ts';
 import { type AlertCandidate, AlertingState, type StateChange } from './alert-state.ts';
 import { AlertTemplates } from './alert-templates.ts';
 import { selectorsOf } from './dependencies.ts';
@@ -35,12 +36,17 @@ export interface RuleInput {
 /** What an evaluation wants written, before staleness markers. */
 export interface RuleOutput {
   readonly samples: readonly Sample[];
+  /** Instead of samples, where the writer takes it; overwritten by the rule's next evaluation. */
+  readonly vector?: SampleVector;
   readonly changes: readonly StateChange[];
 }
 
 const NONE: never[] = [];
 /** No alert is an answer, not missing data. */
 const isAlertSeries = (s: VectorSelector): boolean => s.name === 'ALERTS' || s.name === 'ALERTS_FOR_STATE';
+
+export const labelsOf = ({ vector, samples }: RuleOutput): readonly Labels[] =>
+  vector ? vector.labels : samples.length === 0 ? NONE : samples.map((s) => s.labels);
 
 const overLimit = (limit: number, got: number): VigieError =>
   new VigieError('execution', `exceeded limit of ${limit} with ${got} series`);
@@ -77,11 +83,13 @@ export class RunningRule {
   #selectors: readonly VectorSelector[] | undefined;
   #from: readonly Labels[] = [];
   #to: readonly Labels[] = [];
-  /** Samples of the last answer, written anew each time, and the list of labels that they are for. */
-  #out: { readonly labels: Labels; timestampMs: number; value: number }[] = NONE;
-  #outFrom: readonly Labels[] = NONE;
-  /** The list that `written` is from. */
-  #wrote: readonly Sample[] = NONE;
+  /** What the last answer recorded, and the labels of the answer that it is for. */
+  #vector: { labels: readonly Labels[]; timestampMs: number; values: Float64Array } = {
+    labels: NONE,
+    timestampMs: 0,
+    values: new Float64Array(0),
+  };
+  #vectorFrom: readonly Labels[] = NONE;
 
   constructor(spec: RuleSpec, templates: RuleTemplates, restored: boolean, onTemplateError: (error: unknown) => void) {
     this.spec = spec;
@@ -104,7 +112,7 @@ export class RunningRule {
     const tell = input.evaluator!.onDifference;
     if (!tell) {
       if (this.alerts) return this.#apply(input, atMs, limit, samplesOf(answer));
-      return { samples: this.#recordAnswer(answer, atMs, limit), changes: NONE };
+      return this.#recordAnswer(answer, atMs, limit);
     }
     const got = samplesOf(answer);
     return this.#query(input, atMs).then((wanted) => {
@@ -162,21 +170,19 @@ export class RunningRule {
     return value.samples;
   }
 
-  /** Values of an answer into the samples of the last one, as long as its labels are the same. */
-  #recordAnswer(answer: RuleAnswer, atMs: number, limit: number): readonly Sample[] {
+  /** As long as the answer has the same labels, what is recorded has too: only values are copied. */
+  #recordAnswer(answer: RuleAnswer, atMs: number, limit: number): RuleOutput {
     const { labels, values } = answer;
-    if (labels !== this.#outFrom) {
+    const n = labels.length;
+    if (labels !== this.#vectorFrom) {
       this.#recordLabels(labels, limit);
-      this.#out = this.#to.map((l) => ({ labels: l, timestampMs: atMs, value: 0 }));
-      this.#outFrom = labels;
-    } else if (limit > 0 && labels.length > limit) throw overLimit(limit, labels.length);
-    const out = this.#out;
-    for (let i = 0; i < out.length; i++) {
-      const sample = out[i]!;
-      sample.timestampMs = atMs;
-      sample.value = values[i]!;
-    }
-    return out;
+      this.#vector = { labels: this.#to, timestampMs: atMs, values: new Float64Array(n) };
+      this.#vectorFrom = labels;
+    } else if (limit > 0 && n > limit) throw overLimit(limit, n);
+    const vector = this.#vector;
+    vector.timestampMs = atMs;
+    for (let i = 0; i < n; i++) vector.values[i] = values[i]!;
+    return { samples: NONE, vector, changes: NONE };
   }
 
   #record(samples: readonly RuleSample[], atMs: number, limit: number): Sample[] {
@@ -217,27 +223,24 @@ export class RunningRule {
     this.#to = to;
   }
 
-  /** Stale markers for series of the last evaluation that are not among `samples`. */
-  stale(samples: readonly Sample[], atMs: number): readonly Sample[] {
+  /** Stale markers for series of the last evaluation that are not in the output. */
+  stale(output: RuleOutput, atMs: number): readonly Sample[] {
     const { written } = this;
-    if (written.length === 0 || (samples === this.#wrote && samples.length > 0)) return NONE;
-    let same = written.length === samples.length;
-    for (let i = 0; same && i < written.length; i++) same = written[i] === samples[i]!.labels;
+    if (written.length === 0 || output.vector?.labels === written) return NONE;
+    const now = labelsOf(output);
+    let same = written.length === now.length;
+    for (let i = 0; same && i < written.length; i++) same = written[i] === now[i];
     if (same) return NONE;
-    const now = new Set(samples.map((s) => s.labels.key));
+    const keys = new Set(now.map((l) => l.key));
     return written
-      .filter((l) => !now.has(l.key))
+      .filter((l) => !keys.has(l.key))
       .map((labels) => ({ labels, timestampMs: atMs, value: 0, stale: true }));
   }
 
-  /** The samples are in the store. */
-  wrote(samples: readonly Sample[]): void {
-    if (samples === this.#wrote && samples.length > 0) return;
-    const { written } = this;
-    let same = written.length === samples.length;
-    for (let i = 0; same && i < written.length; i++) same = written[i] === samples[i]!.labels;
-    if (!same) this.written = samples.map((s) => s.labels);
-    this.#wrote = samples;
+  /** The output is in the store. */
+  wrote(output: RuleOutput): void {
+    if (output.vector?.labels === this.written) return;
+    this.written = labelsOf(output);
   }
 
   failed(error: unknown): void {

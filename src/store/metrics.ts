@@ -115,11 +115,22 @@ export interface WriteResult {
   readonly examples: readonly string[];
 }
 
+/** One float each of several series at one time. */
+export interface SampleVector {
+  /** Of one series each; who passes the same array again says that it holds the same series. */
+  readonly labels: readonly Labels[];
+  readonly timestampMs: number;
+  /** As many as labels, and perhaps more behind them. */
+  readonly values: Float64Array;
+}
+
 export interface MetricsWriter {
   /** Resolves once the samples are in the write-ahead log (written, and synced when so configured) and visible to readers. */
   append(batch: WriteBatch): Promise<WriteResult>;
   /** The same for writers that hold samples as objects: rules, own exporters, detectors. */
   appendSamples(samples: readonly Sample[]): Promise<WriteResult>;
+  /** The same for those that write the same series again and again. Not all stores gain from it: then it is not there. */
+  appendVectors?(vectors: readonly SampleVector[]): Promise<WriteResult>;
 }
 
 /** Bounds that the store enforces for a tenant; undefined means none. */

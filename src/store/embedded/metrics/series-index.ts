@@ -29,6 +29,8 @@ export class SeriesIndex {
   readonly strings: string[] = [];
   /** Changes whenever a series came or went. */
   version = 0;
+  /** Changes whenever a series went: until then refs keep their meaning. */
+  removals = 0;
   /** `version` of the last change among the series of a metric name. */
   readonly #nameVersions = new Map<string, number>();
   /** Of names that are not in the map. */
@@ -136,6 +138,7 @@ export class SeriesIndex {
   /** Forgets series; their refs will name others later. */
   remove(refs: readonly number[]): void {
     if (refs.length === 0) return;
+    this.removals++;
     for (const ref of refs) this.#changed(this.peek(ref));
     const gone = new Uint8Array(this.size);
     for (const ref of refs) gone[ref] = 1;

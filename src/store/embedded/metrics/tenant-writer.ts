@@ -6,7 +6,14 @@ import type { Clock } from '../../../lib/clock.ts';
 import { isVigieError, VigieError } from '../../../lib/errors.ts';
 import type { Labels } from '../../../model/labels.ts';
 import { type Sample, setStale } from '../../../model/sample.ts';
-import type { MetricsQuota, MetricsWriter, RejectReason, WriteBatch, WriteResult } from '../../metrics.ts';
+import type {
+  MetricsQuota,
+  MetricsWriter,
+  RejectReason,
+  SampleVector,
+  WriteBatch,
+  WriteResult,
+} from '../../metrics.ts';
 import { BatchTimes } from './batch-times.ts';
 import { encodeHistogram, histogramProblem } from './histogram-codec.ts';
 import {
@@ -47,7 +54,19 @@ interface KnownSeries {
   readonly labels: Labels;
 }
 
+/** Refs of the series of a vector that was written before, good until a series goes. */
+interface KnownVector {
+  readonly refs: Uint32Array<ArrayBuffer>;
+  readonly removals: number;
+}
+
 let refs = new Uint32Array(1024);
+/** Columns of the vectors being appended; `append` has copied them before anybody else can append. */
+let vectorStarts = new Uint32Array(1024);
+let vectorTimes = new Float64Array(1024);
+let vectorValues = new Float64Array(1024);
+const NONE = new Uint32Array(0);
+const NO_KEYS = new Uint8Array(0);
 
 export class TenantWriter implements MetricsWriter {
   /** Looked up at each append: a deleted tenant's memory must not be written to by a writer that outlived it. */
@@ -56,6 +75,7 @@ export class TenantWriter implements MetricsWriter {
   #tenant: Tenant;
   /** Series of label sets that were written as objects before, by identity: rules write the same objects again and again. */
   #known = new WeakMap<Labels, KnownSeries>();
+  #knownVectors = new WeakMap<readonly Labels[], KnownVector>();
   #knownOf: Tenant | undefined;
 
   constructor(find: () => Tenant, ports: WriterPorts) {
@@ -65,11 +85,15 @@ export class TenantWriter implements MetricsWriter {
   }
 
   append(batch: WriteBatch): Promise<WriteResult> {
+    return this.#write(batch, undefined);
+  }
+
+  #write(batch: WriteBatch, vectors: readonly SampleVector[] | undefined): Promise<WriteResult> {
     try {
       const wal = this.#ports.wal();
       wal.checkRoom();
       this.#tenant = this.#find();
-      const result = this.#append(batch, wal);
+      const result = this.#append(batch, wal, vectors);
       this.#ports.onResult(result);
       if (result.samplesAccepted + result.histogramsAccepted + result.exemplarsAccepted === 0 && wal.pendingBytes === 0)
         return Promise.resolve(result);
@@ -112,7 +136,43 @@ export class TenantWriter implements MetricsWriter {
     });
   }
 
-  #append(batch: WriteBatch, wal: Wal): WriteResult {
+  appendVectors(vectors: readonly SampleVector[]): Promise<WriteResult> {
+    let n = 0;
+    for (const v of vectors) n += v.labels.length;
+    if (vectorStarts.length <= n) {
+      vectorStarts = new Uint32Array(2 * n);
+      vectorTimes = new Float64Array(2 * n);
+      vectorValues = new Float64Array(2 * n);
+    }
+    let at = 0;
+    for (const { labels, timestampMs, values } of vectors) {
+      const { length } = labels;
+      vectorValues.set(values.length === length ? values : values.subarray(0, length), at);
+      vectorTimes.fill(Math.trunc(timestampMs), at, at + length);
+      at += length;
+    }
+    for (let i = 0; i <= n; i++) vectorStarts[i] = i;
+    let inVector = 0;
+    let from = 0;
+    const batch: WriteBatch = {
+      seriesCount: n,
+      dialect: 'labels',
+      keys: NO_KEYS,
+      keyStart: NONE,
+      keyEnd: NONE,
+      labels: (i) => {
+        if (i < from) inVector = from = 0;
+        while (i - from >= vectors[inVector]!.labels.length) from += vectors[inVector++]!.labels.length;
+        return vectors[inVector]!.labels[i - from]!;
+      },
+      sampleStart: vectorStarts,
+      timestamps: vectorTimes,
+      values: vectorValues,
+    };
+    return this.#write(batch, vectors);
+  }
+
+  #append(batch: WriteBatch, wal: Wal, vectors: readonly SampleVector[] | undefined): WriteResult {
     const tenant = this.#tenant;
     const head = tenant.head;
     const quota = this.#ports.quota();
@@ -135,7 +195,7 @@ export class TenantWriter implements MetricsWriter {
     const now = this.#ports.clock.now();
     const newest = now + FUTURE_MS_MAX;
     const oldest = Math.max(0, quota.retentionMs ? now - quota.retentionMs : 0);
-    this.#resolve(batch, new BatchTimes(batch, oldest, newest), quota, tally, wal);
+    this.#resolve(batch, new BatchTimes(batch, oldest, newest), quota, tally, wal, vectors);
     const late = quota.outOfOrderWindowMs ?? 0;
     const accepted = this.#floats(batch, tally, wal, newest, oldest, late);
     let histograms = 0;
@@ -238,7 +298,14 @@ export class TenantWriter implements MetricsWriter {
   }
 
   /** Fills `refs`; a refused series is NO_SERIES. Writes series records that this WAL segment lacks. */
-  #resolve(batch: WriteBatch, times: BatchTimes, quota: MetricsQuota, tally: Tally, wal: Wal): void {
+  #resolve(
+    batch: WriteBatch,
+    times: BatchTimes,
+    quota: MetricsQuota,
+    tally: Tally,
+    wal: Wal,
+    vectors: readonly SampleVector[] | undefined,
+  ): void {
     const tenant = this.#tenant;
     const head = tenant.head;
     const { seriesCount, keys, keyStart, keyEnd } = batch;
@@ -248,13 +315,17 @@ export class TenantWriter implements MetricsWriter {
     if (cache && cache.count > KEYS_PER_SERIES_MAX * head.index.alive + KEYS_SPARE) cache.clear();
     if (!cache && this.#knownOf !== tenant) {
       this.#known = new WeakMap();
+      this.#knownVectors = new WeakMap();
       this.#knownOf = tenant;
     }
+    if (vectors) this.#recall(vectors);
     const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength);
     let previous = NO_SERIES;
     for (let i = 0; i < seriesCount; i++) {
-      let ref = NO_SERIES;
-      if (cache) {
+      let ref = vectors ? refs[i]! : NO_SERIES;
+      if (ref !== NO_SERIES) {
+        // known as part of its vector
+      } else if (cache) {
         const entry = cache.find(previous, keys, view, keyStart[i]!, keyEnd[i]!);
         if (entry !== NO_SERIES) {
           ref = cache.ref(entry);
@@ -293,6 +364,32 @@ export class TenantWriter implements MetricsWriter {
         head.walIds[ref] = id;
         putSeries(wal, tenant.walNumber, id, head.index.peek(ref));
       }
+    }
+    if (vectors) this.#remember(vectors);
+  }
+
+  /** Puts into `refs` what is known of the vectors as wholes. */
+  #recall(vectors: readonly SampleVector[]): void {
+    const { removals } = this.#tenant.head.index;
+    let at = 0;
+    for (const { labels } of vectors) {
+      const known = this.#knownVectors.get(labels);
+      if (known && known.removals === removals) refs.set(known.refs, at);
+      else refs.fill(NO_SERIES, at, at + labels.length);
+      at += labels.length;
+    }
+  }
+
+  #remember(vectors: readonly SampleVector[]): void {
+    const { removals } = this.#tenant.head.index;
+    let at = 0;
+    for (const { labels } of vectors) {
+      const end = at + labels.length;
+      const known = this.#knownVectors.get(labels);
+      // a refused series is tried again
+      if (known?.removals !== removals || known.refs.includes(NO_SERIES))
+        this.#knownVectors.set(labels, { refs: refs.slice(at, end), removals });
+      at = end;
     }
   }
 
