@@ -62,7 +62,7 @@ ${LANGUAGES.map(
 
 const WORDS = {
   en: { title: '[FIRING 1] prod DiskFull: Disk /data is 95 % full', impact: 'Impact', over: 'RESOLVED' },
-  fr: { title: '[ALERTE 1] prod DiskFull: Disk /data is 95 % full', impact: 'Conséquence', over: 'RÉSOLU' },
+  fr: { title: '[ALERTE 1] prod DiskFull: Disk /data is 95 % full', impact: 'Conséquence\u00a0', over: 'RÉSOLU' },
   de: { title: '[ALARM 1] prod DiskFull: Disk /data is 95 % full', impact: 'Auswirkung', over: 'BEHOBEN' },
 };
 
@@ -111,7 +111,11 @@ describe('alerting of the running program', () => {
     for (const l of LANGUAGES) {
       const { over } = WORDS[l];
       const slack = to.posts.filter((p) => p.path === `/slack/${l}`).at(-1)!.body;
-      expect((slack['attachments'] as Record<string, string>[])[0]!['title']).toContain(`[${over}]`);
+      const [attachment] = slack['attachments'] as Record<string, string>[];
+      expect(attachment!['title']).toContain(`[${over}]`);
+      expect(attachment!['text']).toMatch(
+        /\((?:\p{L}+, )?\p{L}+ \d{4}-\d\d-\d\d \d\d:\d\d UTC, \p{L}+ \d{4}-\d\d-\d\d \d\d:\d\d UTC\)/u,
+      );
       expect(to.mails.filter((m) => m.to[0] === `${l}@x.test`).at(-1)!.subject).toContain(`[${over}]`);
       const events = to.posts.filter((p) => p.body['routing_key'] === `key-${l}`).map((p) => p.body);
       expect(events.map((e) => e['event_action'])).toEqual(['trigger', 'resolve']);
