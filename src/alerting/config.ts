@@ -65,8 +65,10 @@ export function parseAlertingConfig(text: string, ports: ConfigPorts): AlertingC
     'mute_time_intervals',
     'time_intervals',
     'tracing',
+    'event_recorder',
   ]);
-  if (root.get('tracing').present) root.get('tracing').fail('tracing is not supported here');
+  for (const key of ['tracing', 'event_recorder'])
+    if (root.get(key).present) root.get(key).fail(`${key} is not supported here`);
   const files = root
     .get('templates')
     .list()

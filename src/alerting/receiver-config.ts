@@ -1,9 +1,10 @@
 /** Reads `global` and `receivers` by the field tables of the channels: defaults, secrets, files, template checks. */
 
+import type { SecureVersion } from 'node:tls';
 import { Labels } from '../model/labels.ts';
 import type { ConfigPorts } from './config-ports.ts';
 import { ConfigNode } from './config-reader.ts';
-import type { Channel, ChannelConfig, Field, HttpConfig, TlsConfig } from './notify/channel.ts';
+import type { Channel, ChannelConfig, Field, HttpConfig, OAuth2, TlsConfig } from './notify/channel.ts';
 import { CHANNELS } from './notify/channels.ts';
 import { email } from './notify/email.ts';
 import type { Templates } from './notify/template-data.ts';
@@ -63,9 +64,11 @@ const GLOBAL_FIELDS: Readonly<Record<string, Field>> = {
   rocketchat_token: { kind: 'secret' },
   rocketchat_token_id: { kind: 'secret' },
 };
+const TLS_KEYS = ['server_name', 'insecure_skip_verify', 'min_version', 'max_version'];
 const HTTP_KEYS = [
   'basic_auth',
   'authorization',
+  'oauth2',
   'bearer_token',
   'tls_config',
   'follow_redirects',
@@ -217,8 +220,7 @@ function readSecretFile(n: ConfigNode, ports: Pick<ConfigPorts, 'readFiles'>): s
 
 function readHttp(n: ConfigNode, ports: Pick<ConfigPorts, 'readFiles'>): HttpConfig {
   if (!n.present) return { followRedirects: true };
-  for (const key of ['proxy_url', 'proxy_from_environment', 'oauth2', 'no_proxy', 'proxy_connect_header'])
-    if (n.get(key).present) n.get(key).fail(`${key} is not supported here`);
+  refuseProxies(n);
   n.mapping([...HTTP_KEYS, 'bearer_token_file']);
   const secret = (node: ConfigNode, name: string): string | undefined =>
     readField(node, name, { kind: 'secret' }, ports) as string | undefined;
@@ -226,8 +228,9 @@ function readHttp(n: ConfigNode, ports: Pick<ConfigPorts, 'readFiles'>): HttpCon
   const auth = n.get('authorization').mapping(['type', 'credentials', 'credentials_file']);
   const tls = readTls(n.get('tls_config'), ports);
   const bearer = secret(n, 'bearer_token');
-  if ([basic.present, auth.present, bearer !== undefined].filter(Boolean).length > 1)
-    n.fail('at most one of basic_auth, authorization and bearer_token must be configured');
+  const oauth2 = readOAuth2(n.get('oauth2'), ports);
+  if ([basic.present, auth.present, bearer !== undefined, oauth2 !== undefined].filter(Boolean).length > 1)
+    n.fail('at most one of basic_auth, authorization, oauth2 and bearer_token must be configured');
   const headers: Record<string, string> = {};
   for (const name of n.get('http_headers').keys()) {
     const h = n.get('http_headers').get(name).mapping(['values', 'secrets']);
@@ -250,13 +253,71 @@ function readHttp(n: ConfigNode, ports: Pick<ConfigPorts, 'readFiles'>): HttpCon
         }
       : {}),
     ...(bearer === undefined ? {} : { authorization: { type: 'Bearer', credentials: bearer } }),
+    ...(oauth2 ? { oauth2 } : {}),
     ...(tls ? { tls } : {}),
   };
 }
 
+function refuseProxies(n: ConfigNode): void {
+  for (const key of ['proxy_url', 'proxy_from_environment', 'no_proxy', 'proxy_connect_header'])
+    if (n.get(key).present) n.get(key).fail(`${key} is not supported here`);
+}
+
+/** Client credentials, the way that Alertmanager has always had; its newer grants are refused by name. */
+function readOAuth2(n: ConfigNode, ports: Pick<ConfigPorts, 'readFiles'>): OAuth2 | undefined {
+  if (!n.present) return undefined;
+  refuseProxies(n);
+  n.mapping([
+    'client_id',
+    'client_secret',
+    'client_secret_file',
+    'token_url',
+    'scopes',
+    'endpoint_params',
+    'tls_config',
+  ]);
+  const clientId = n.get('client_id').string();
+  if (!clientId) n.fail('oauth2 client_id must be configured');
+  const clientSecret = (readField(n, 'client_secret', { kind: 'secret' }, ports) ?? '') as string;
+  const tokenUrl = n.get('token_url').string();
+  if (!tokenUrl) n.fail('oauth2 token_url must be configured');
+  checkUrl(n.get('token_url'), tokenUrl!);
+  const tls = readTls(n.get('tls_config'), ports);
+  return {
+    clientId: clientId!,
+    clientSecret,
+    tokenUrl: tokenUrl!,
+    scopes: n.get('scopes').strings() ?? [],
+    endpointParams: n.get('endpoint_params').stringMap() ?? {},
+    ...(tls ? { tls } : {}),
+  };
+}
+
+const TLS_VERSIONS: Readonly<Record<string, SecureVersion>> = {
+  TLS10: 'TLSv1',
+  TLS11: 'TLSv1.1',
+  TLS12: 'TLSv1.2',
+  TLS13: 'TLSv1.3',
+};
+
 function readTls(n: ConfigNode, ports: Pick<ConfigPorts, 'readFiles'>): TlsConfig | undefined {
   if (!n.present) return undefined;
-  n.mapping(['ca', 'ca_file', 'cert', 'cert_file', 'key', 'key_file', 'server_name', 'insecure_skip_verify']);
+  n.mapping([...['ca', 'cert', 'key'].flatMap((k) => [k, `${k}_file`]), ...TLS_KEYS]);
+  const version = (key: 'min_version' | 'max_version'): SecureVersion | undefined => {
+    const name = n.get(key).string();
+    if (name === undefined || name === '') return undefined;
+    const known = TLS_VERSIONS[name];
+    return (
+      known ??
+      n
+        .get(key)
+        .fail(`unknown TLS version ${JSON.stringify(name)}, want one of ${Object.keys(TLS_VERSIONS).join(', ')}`)
+    );
+  };
+  const minVersion = version('min_version');
+  const maxVersion = version('max_version');
+  if (minVersion && maxVersion && minVersion > maxVersion)
+    n.fail('tls_config.max_version must be greater than or equal to tls_config.min_version if both are specified');
   const pem = (name: string): object => {
     const text = readField(n, name, { kind: 'secret' }, ports);
     return text === undefined ? {} : { [name]: text };
@@ -268,5 +329,7 @@ function readTls(n: ConfigNode, ports: Pick<ConfigPorts, 'readFiles'>): TlsConfi
     ...pem('cert'),
     ...pem('key'),
     ...(serverName === undefined ? {} : { serverName }),
+    ...(minVersion ? { minVersion } : {}),
+    ...(maxVersion ? { maxVersion } : {}),
   };
 }

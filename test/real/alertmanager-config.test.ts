@@ -126,6 +126,19 @@ const SNIPPETS: readonly string[] = [
   '/inhibit_rules: [{ nope: 1 }]',
 ];
 
+/** Below the http_config of a webhook. */
+const HTTP_SNIPPETS = [
+  "oauth2: { client_id: a, client_secret: b, token_url: 'http://t', scopes: [x], endpoint_params: { a: b } }",
+  "oauth2: { client_id: a, client_secret: b, token_url: 'http://t', tls_config: { min_version: TLS13 } }",
+  "oauth2: { client_id: a, token_url: 'http://t' }",
+  "oauth2: { client_secret: a, token_url: 'http://t' }",
+  'oauth2: { client_id: a, client_secret: b }',
+  "oauth2: { client_id: a, client_secret: b, token_url: 'http://t' }, bearer_token: c",
+  "oauth2: { client_id: a, client_secret: b, token_url: 'http://t', nope: c }",
+  'tls_config: { min_version: TLS12, max_version: TLS13 }',
+  'tls_config: { min_version: SSL3 }',
+].map((s) => `webhook_configs: [{ url: 'http://x', http_config: { ${s} } }]`);
+
 /** Refused by ours by name, taken by the original. */
 const OURS_ALONE: readonly string[] = [
   'pagerduty_configs: [{ service_key: a }]',
@@ -133,7 +146,10 @@ const OURS_ALONE: readonly string[] = [
   'sns_configs: [{ topic_arn: a, sigv4: { region: r, role_arn: x } }]',
   `email_configs: [{ ${MAIL}, auth_identity: x }]`,
   "webhook_configs: [{ url: 'http://x', http_config: { proxy_url: 'http://p' } }]",
+  // the original fails when it should send
+  "webhook_configs: [{ url: 'http://x', http_config: { tls_config: { min_version: TLS13, max_version: TLS12 } } }]",
   "/tracing: { client_type: grpc, endpoint: 'x:1' }",
+  "/event_recorder: { file_outputs: [{ path: '/tmp/x' }] }",
 ];
 
 /** Taken by the original, which fails when it should send. */
@@ -156,7 +172,8 @@ const verdict = (snippet: string): string => {
 describe.skipIf(peerMissing('amtool', 'sid'))('configurations', () => {
   it('are taken and refused as by Alertmanager 0.33', { timeout: 60_000 }, () => {
     using folder = temporaryFolder();
-    const all = [...SNIPPETS, ...OURS_ALONE, CHECKED_EARLIER];
+    const both = [...SNIPPETS, ...HTTP_SNIPPETS];
+    const all = [...both, ...OURS_ALONE, CHECKED_EARLIER];
     const files = all.map((s, i) => {
       const file = path.join(folder.path, `${i}.yml`);
       writeFileSync(file, document(s));
@@ -168,7 +185,7 @@ describe.skipIf(peerMissing('amtool', 'sid'))('configurations', () => {
     const [taken, refused] = [theirs.filter(Boolean).length, theirs.filter((t) => !t).length];
     expect(taken).toBeGreaterThanOrEqual(35);
     expect(refused).toBeGreaterThanOrEqual(50);
-    const ours = SNIPPETS.map((s, i) => ({ snippet: s, ours: verdict(s), theirs: theirs[i]! }));
+    const ours = both.map((s, i) => ({ snippet: s, ours: verdict(s), theirs: theirs[i]! }));
     expect(ours.filter((o) => (o.ours === 'taken') !== o.theirs)).toEqual([]);
     // each refusal says where
     for (const o of ours) if (!o.theirs) expect(o.ours).toMatch(/^refused: line \d+: /);
@@ -177,9 +194,9 @@ describe.skipIf(peerMissing('amtool', 'sid'))('configurations', () => {
       'refused: line 4: receivers[0].webhook_configs[0].payload: template: :1: unclosed action',
     ]);
     for (const [i, s] of OURS_ALONE.entries()) {
-      expect([s, theirs[SNIPPETS.length + i]]).toEqual([s, true]);
+      expect([s, theirs[both.length + i]]).toEqual([s, true]);
       expect(verdict(s)).toMatch(
-        /^refused: line \d+: .*(service_key|update_message|role_arn|auth_identity|proxy_url|tracing)/,
+        /^refused: line \d+: .*(service_key|update_message|role_arn|auth_identity|proxy_url|max_version|tracing|event_recorder)/,
       );
     }
   });

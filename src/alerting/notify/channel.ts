@@ -2,6 +2,7 @@
  * What a channel is: the fields of its configuration as data, and one function that sends. Reading, defaults, secrets,
  * template checks, retries and logging are done once for all channels elsewhere.
  */
+import type { SecureVersion } from 'node:tls';
 import type { Alert } from '../alert.ts';
 import type { TemplateData, Templates } from './template-data.ts';
 
@@ -52,18 +53,25 @@ export interface TlsConfig {
   readonly key?: string;
   readonly serverName?: string;
   readonly insecureSkipVerify: boolean;
+  /** In Node's words. */
+  readonly minVersion?: SecureVersion;
+  readonly maxVersion?: SecureVersion;
+}
+
+/** OAuth 2 client credentials: where a token comes from. */
+export interface OAuth2 {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly tokenUrl: string;
+  readonly scopes: readonly string[];
+  readonly endpointParams: Readonly<Record<string, string>>;
+  readonly tls?: TlsConfig;
 }
 
 export interface HttpConfig {
   readonly basicAuth?: { readonly username: string; readonly password: string };
   readonly authorization?: { readonly type: string; readonly credentials: string };
-  readonly oauth2?: {
-    readonly clientId: string;
-    readonly clientSecret: string;
-    readonly tokenUrl: string;
-    readonly scopes: readonly string[];
-    readonly endpointParams: Readonly<Record<string, string>>;
-  };
+  readonly oauth2?: OAuth2;
   readonly tls?: TlsConfig;
   readonly headers?: Readonly<Record<string, string>>;
   readonly followRedirects: boolean;

@@ -73,12 +73,14 @@ export function parseAnswer(body: string): Record<string, unknown> | undefined {
   }
 }
 
+/** As Go's url.QueryEscape. */
+export const escaped = (text: string): string =>
+  encodeURIComponent(text)
+    .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replaceAll('%20', '+');
+
 /** A query or form in the order and escaping of Go's url.Values: sorted by name, spaces as `+`. */
 export function query(fields: Readonly<Record<string, string>>): string {
-  const escaped = (text: string): string =>
-    encodeURIComponent(text)
-      .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
-      .replaceAll('%20', '+');
   return Object.keys(fields)
     .sort()
     .map((name) => `${escaped(name)}=${escaped(fields[name]!)}`)

@@ -11,6 +11,8 @@ import { slack } from './slack.ts';
 import { goTemplates } from './templates.ts';
 import { webhook } from './webhook.ts';
 
+const OAUTH2 = { clientId: 'id', clientSecret: 'geheim', scopes: [], endpointParams: {} };
+
 const opened: (Server | TcpServer)[] = [];
 const sockets = new Set<Socket>();
 afterEach(async () => {
@@ -185,5 +187,66 @@ describe('an address that a tenant gives', () => {
     const opened = { http: createHttpSend(open), mail: async () => {} };
     expect(await outcome(notification(inside, {}, { ports: opened }))).toEqual({ kind: 'sent' });
     expect(await outcome(notification(hidden, {}, { ports: opened }))).toMatchObject({ code: 'address_refused' });
+  });
+});
+
+describe('OAuth 2', () => {
+  const text = (chunks: Buffer[]): string => Buffer.concat(chunks).toString();
+
+  it('puts the credentials into the form where a server wants them there, and keeps the token until it ends', async () => {
+    const asked: string[] = [];
+    const used: (string | undefined)[] = [];
+    const server = await http((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (c: Buffer) => chunks.push(c));
+      request.on('end', () => {
+        if (request.url !== '/token') {
+          used.push(request.headers.authorization);
+          // the second token is refused once
+          response.writeHead(used.length === 3 ? 401 : 200).end();
+          return;
+        }
+        asked.push(text(chunks));
+        const ok = text(chunks).includes('client_secret=geheim');
+        response.writeHead(ok ? 200 : 401).end(JSON.stringify({ access_token: `t${asked.length}`, expires_in: 60 }));
+      });
+    });
+    let nowMs = 0;
+    const send = createHttpSend(undefined, { now: () => nowMs });
+    const post = async (): Promise<number> =>
+      (
+        await send({
+          method: 'POST',
+          url: `${server}/hook`,
+          headers: {},
+          body: 'x',
+          http: { followRedirects: true, oauth2: { ...OAUTH2, tokenUrl: `${server}/token` } },
+          signal: AbortSignal.timeout(5_000),
+        })
+      ).status;
+    expect(await Promise.all([post(), post()])).toEqual([200, 200]);
+    expect(asked).toHaveLength(2);
+    nowMs = 51_000;
+    expect(await post()).toBe(401);
+    expect(await post()).toBe(200);
+    expect(used).toEqual(['Bearer t2', 'Bearer t2', 'Bearer t4', 'Bearer t6']);
+  });
+
+  it.each([
+    ['a server that gives none', 'upstream', '{"error":"geheim"}', undefined],
+    ['one inside the network', 'address_refused', '{"access_token":"t"}', createAddressGuard()],
+  ])('says no secret about %s', async (_what, code, answer, guard) => {
+    const server = await http((_request, response) => void response.end(answer));
+    const outcome = createHttpSend(guard)({
+      method: 'POST',
+      url: 'http://192.0.2.1/hook',
+      headers: {},
+      body: 'x',
+      http: { followRedirects: true, oauth2: { ...OAUTH2, tokenUrl: `${server}/token?key=geheim` } },
+      signal: AbortSignal.timeout(5_000),
+    });
+    const error = await outcome.catch((e: unknown) => e as Error & { code: string });
+    expect(error).toMatchObject({ code });
+    expect(String((error as Error).message)).not.toContain('geheim');
   });
 });

@@ -5,8 +5,10 @@
 import { request as httpRequest, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { AddressGuard } from '../../lib/address-guard.ts';
+import { type Clock, systemClock } from '../../lib/clock.ts';
 import { messageOf, VigieError } from '../../lib/errors.ts';
 import type { HttpConfig, HttpSend, OutgoingRequest, OutgoingResponse } from './channel.ts';
+import { OAuth2Tokens } from './oauth2.ts';
 
 /** Bytes of an answer that are read; the rest is dropped. */
 export const RESPONSE_BYTES_MAX = 64 * 1024;
@@ -15,21 +17,32 @@ export const IDLE_MS_MAX = 60_000;
 const REDIRECTS_MAX = 10;
 
 /** `guard` judges every address, those of redirects too; undefined trusts them all (the operator's own files). */
-export function createHttpSend(guard: AddressGuard | undefined): HttpSend {
+export function createHttpSend(guard: AddressGuard | undefined, clock: Pick<Clock, 'now'> = systemClock): HttpSend {
+  const tokens = new OAuth2Tokens((request) => follow(request, guard), clock);
   return async (request) => {
-    let next = request;
-    for (let hop = 0; ; hop++) {
-      const response = await exchange(next, guard);
-      const location = response.headers['location'];
-      if (![301, 302, 303, 307, 308].includes(response.status) || !location || !request.http.followRedirects)
-        return response;
-      if (hop >= REDIRECTS_MAX)
-        throw new VigieError('upstream', `the receiver redirects more than ${REDIRECTS_MAX} times`);
-      if (!URL.canParse(location, next.url))
-        throw new VigieError('upstream', 'the receiver redirects to no valid address');
-      next = redirected(next, new URL(location, next.url), response.status);
-    }
+    const { oauth2 } = request.http;
+    if (!oauth2) return follow(request, guard);
+    const token = await tokens.get(oauth2, request.signal);
+    const response = await follow({ ...request, http: { ...request.http, authorization: token } }, guard);
+    // revoked before its time: the next try asks for a new one
+    if (response.status === 401) tokens.forget(oauth2);
+    return response;
   };
+}
+
+async function follow(request: OutgoingRequest, guard: AddressGuard | undefined): Promise<OutgoingResponse> {
+  let next = request;
+  for (let hop = 0; ; hop++) {
+    const response = await exchange(next, guard);
+    const location = response.headers['location'];
+    if (![301, 302, 303, 307, 308].includes(response.status) || !location || !request.http.followRedirects)
+      return response;
+    if (hop >= REDIRECTS_MAX)
+      throw new VigieError('upstream', `the receiver redirects more than ${REDIRECTS_MAX} times`);
+    if (!URL.canParse(location, next.url))
+      throw new VigieError('upstream', 'the receiver redirects to no valid address');
+    next = redirected(next, new URL(location, next.url), response.status);
+  }
 }
 
 function redirected(from: OutgoingRequest, to: URL, status: number): OutgoingRequest {
@@ -67,6 +80,8 @@ async function exchange(request: OutgoingRequest, guard: AddressGuard | undefine
           ...(tls.cert ? { cert: tls.cert } : {}),
           ...(tls.key ? { key: tls.key } : {}),
           ...(tls.serverName ? { servername: tls.serverName } : {}),
+          ...(tls.minVersion ? { minVersion: tls.minVersion } : {}),
+          ...(tls.maxVersion ? { maxVersion: tls.maxVersion } : {}),
         }
       : {}),
   };

@@ -30,6 +30,8 @@ export function createMailSend(guard: AddressGuard | undefined): MailSend {
         ...(tls?.ca ? { ca: tls.ca } : {}),
         ...(tls?.cert ? { cert: tls.cert } : {}),
         ...(tls?.key ? { key: tls.key } : {}),
+        ...(tls?.minVersion ? { minVersion: tls.minVersion } : {}),
+        ...(tls?.maxVersion ? { maxVersion: tls.maxVersion } : {}),
       },
       connectionTimeout: SOCKET_MS_MAX,
       greetingTimeout: SOCKET_MS_MAX,
