@@ -10,6 +10,7 @@ const PROMETHEUS_TYPE: Partial<Record<ErrorCode, string>> = {
   too_large: 'bad_data',
   unsupported_media: 'bad_data',
   conflict: 'bad_data',
+  method_not_allowed: 'bad_data',
   execution: 'execution',
   query_limit: 'execution',
   query_timeout: 'timeout',
@@ -37,6 +38,7 @@ export function errorAnswer(family: RouteFamily, error: VigieError, requestId: s
   const headers: Record<string, string> = {};
   const retryAfterMs = error.details['retryAfterMs'];
   if (typeof retryAfterMs === 'number') headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
+  if (typeof error.details['allow'] === 'string') headers['allow'] = error.details['allow'];
   if (status === 401) headers['www-authenticate'] = 'Bearer realm="vigie"';
   switch (family) {
     case 'prometheus':
@@ -75,6 +77,6 @@ function grpcCode(code: ErrorCode): number {
   if (code === 'quota') return 8;
   if (code === 'unauthenticated') return 16;
   if (code === 'forbidden') return 7;
-  if (code === 'not_found') return 5;
+  if (code === 'not_found' || code === 'method_not_allowed') return 5;
   return code === 'unavailable' ? 14 : 13;
 }

@@ -6,7 +6,7 @@ import { silentLogger } from '../lib/logger.ts';
 import { SelfMetrics } from '../lib/self-metrics.ts';
 import { tenantId } from '../model/tenant.ts';
 import type { RequestContext, Role } from '../tenancy/context.ts';
-import { ADMIN, INGEST, PLATFORM, PUBLIC, type Route, VIEWER } from './route.ts';
+import { ADMIN, type HttpAnswer, INGEST, PLATFORM, PUBLIC, type Route, VIEWER } from './route.ts';
 import { type AuthInput, HttpServer } from './server.ts';
 
 const echo = (family: Route['family'], path: string, access: Route['access'] = VIEWER): Route => ({
@@ -150,6 +150,21 @@ describe('HttpServer', () => {
     const got = [];
     for (const r of routes) got.push((await http.inject({ method: 'POST', url: r.path })).statusCode);
     expect(got).toEqual(statuses);
+    await http.close();
+  });
+
+  it('refuses a method that a path does not answer, and names those that it does', async () => {
+    const handle = (): HttpAnswer => ({ json: {} });
+    const { http } = server([
+      { method: 'GET', path: '/api/v1/label/:name/values', family: 'prometheus', access: PUBLIC, handle },
+      { method: 'GET', path: '/api/v1/query', family: 'prometheus', access: PUBLIC, handle },
+      { method: 'POST', path: '/api/v1/query', family: 'prometheus', access: PUBLIC, handle },
+    ]);
+    const fixed = await http.inject({ method: 'DELETE', url: '/api/v1/query?query=1' });
+    expect([fixed.statusCode, fixed.headers['allow']]).toEqual([405, 'GET, POST']);
+    const named = await http.inject({ method: 'POST', url: '/t/acme/api/v1/label/job/values' });
+    expect([named.statusCode, named.headers['allow']]).toEqual([405, 'GET']);
+    expect((await http.inject({ method: 'POST', url: '/api/v1/label/job/value' })).statusCode).toBe(404);
     await http.close();
   });
 

@@ -12,6 +12,7 @@ import { messageOf, VigieError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Counter, SelfMetrics } from '../lib/self-metrics.ts';
 import { type RequestContext, roleAtLeast } from '../tenancy/context.ts';
+import { methodsByPath } from './allowed-methods.ts';
 import { asVigieError, errorAnswer } from './error-body.ts';
 import { DirectExchange, type Exchange, frameworkExchange, isStream } from './exchange.ts';
 import type { Access, HttpAnswer, HttpRequest, Route, RouteFamily } from './route.ts';
@@ -114,11 +115,13 @@ export class HttpServer {
   readonly #direct = new Map<string, { readonly route: Route; readonly observe: Observe }>();
   readonly #headers: Readonly<Record<string, string>>;
   readonly #pathTenants = new WeakMap<object, string>();
+  readonly #methods: (path: string) => readonly string[];
   #requestCount = 0;
   #draining = false;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
+    this.#methods = methodsByPath(options.routes);
     this.#headers = { ...SECURITY_HEADERS, ...options.headers };
     this.#fastify = Fastify({
       logger: false,
@@ -362,9 +365,14 @@ export class HttpServer {
         return reply;
       }
     }
+    const allow = this.#methods(path).join(', ');
     this.#fail(
       familyOfPath(path),
-      new VigieError('not_found', `no such endpoint: ${raw.method} ${path}`),
+      allow === ''
+        ? new VigieError('not_found', `no such endpoint: ${raw.method} ${path}`)
+        : new VigieError('method_not_allowed', `${path} does not answer ${raw.method}; it answers ${allow}`, {
+            details: { allow },
+          }),
       String(raw.id),
       this.#exchange(raw, reply),
     );

@@ -28,6 +28,7 @@ export const ERROR_TABLE = {
   },
   forbidden: { status: 403, hint: 'The credential is valid but its role or tenants do not cover this.' },
   not_found: { status: 404, hint: 'Nothing by this name is visible to this tenant.' },
+  method_not_allowed: { status: 405, hint: 'The path exists and answers other methods; the header Allow names them.' },
   conflict: { status: 409, hint: 'The thing changed meanwhile or exists already; read it again and retry.' },
   unsupported: { status: 501, hint: 'Known, and not built; docs/compatibility.md lists what is.' },
   unsupported_media: { status: 415, hint: 'The content type or encoding is not one of those accepted here.' },

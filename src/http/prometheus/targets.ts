@@ -1,7 +1,7 @@
 /** Scrape targets as Prometheus' API shows them: /api/v1/targets, /targets/metadata, /scrape_pools. */
 import { VigieError } from '../../lib/errors.ts';
 import { formatDuration } from '../../model/duration.ts';
-import type { Labels } from '../../model/labels.ts';
+import { Labels } from '../../model/labels.ts';
 import type { TenantId } from '../../model/tenant.ts';
 import type { ActiveTarget } from '../../scrape/scrape-pool.ts';
 import type { PoolView } from '../../scrape/scrape-service.ts';
@@ -82,6 +82,8 @@ function metadata(pools: readonly PoolView[], query: URLSearchParams, ports: Tar
   const limit = limitText === null || limitText === '' ? -1 : Number(limitText);
   if (!Number.isInteger(limit)) throw new VigieError('bad_data', 'limit must be a number');
   const selector = query.get('match_target') ?? '';
+  // a selector that does not parse is refused also where no target would be compared with it
+  if (selector !== '') ports.matchTarget(selector, Labels.EMPTY);
   const metric = query.get('metric') ?? '';
   const out: unknown[] = [];
   for (const { pool } of pools) {

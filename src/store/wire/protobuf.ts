@@ -107,6 +107,14 @@ export class ProtoWriter {
     this.at += b.length;
   }
 
+  /** A whole message with its length before it and no field number, as streams of messages have it. */
+  delimited(b: Uint8Array): void {
+    this.varint(b.length);
+    this.#room(b.length);
+    this.bytes.set(b, this.at);
+    this.at += b.length;
+  }
+
   text(field: number, s: string): void {
     this.varint(field * 8 + 2);
     this.#room(s.length * 3 + 5);
