@@ -1,11 +1,10 @@
 /**
- * One forecast of one regular series: ridge auto-regressions, seasonal smoothing, a day-and-week profile and the
- * seasonal naive, weighted by their errors in rolling back-tests; intervals are conformal (quantiles of the
+ * One forecast of one regular series: the candidates of `candidates.ts`, weighted by their errors in rolling back-tests,
+ * part by part of the horizon; intervals are conformal (quantiles of the
  * combination's own back-test errors), and so is the probability of crossing a threshold. It keeps no state.
  */
-import { chooseLags, fitRidge, forecastRidge } from './ridge-regression.ts';
+import { candidatesOf, type Predict } from './candidates.ts';
 import { findSeasons } from './season.ts';
-import { fitSmoothing, forecastSmoothing } from './smoothing.ts';
 
 export interface ForecastOptions {
   readonly stepSeconds: number;
@@ -35,7 +34,10 @@ export const HORIZON_POINTS_MAX = 2000;
 const ORIGINS_MAX = 14;
 export const FORECAST_TUNING = {
   /** Weights are the inverse back-test error to this power. */
-  weightPower: 3,
+  weightPower: 5,
+  /** Ends of the parts of the horizon, and how much a part's own errors count in its weights beside all errors. */
+  partEnds: [0.15, 0.5, 1],
+  partShare: 0.5,
   /** Seasons before the end over which the back-tests begin. */
   roomSeasons: 7,
   /** Back-tests share their history and so are too kind: widening per unevenness of their errors. */
@@ -47,13 +49,6 @@ export const FORECAST_TUNING = {
 const PAST_CROSSINGS_MAX = 80;
 /** Probability from which a crossing is announced; the best balance of precision and recall in back-tests. */
 export const CROSS_PROBABILITY_MIN = 0.35;
-
-type Predict = (origin: number, horizon: number) => Float64Array;
-interface Candidate {
-  readonly name: string;
-  /** Parameters from values[0, end). */
-  readonly fit: (end: number) => Predict | undefined;
-}
 
 /** Forecasts `horizon` points. Missing values are filled in from a season before or their neighbour. */
 export function forecast(input: ArrayLike<number | null>, options: ForecastOptions): Forecast {
@@ -75,17 +70,27 @@ export function forecast(input: ArrayLike<number | null>, options: ForecastOptio
     (f, i) => f?.every(Number.isFinite) === true && (origins.length === 0 || Number.isFinite(errors[i])),
   );
   const weights = weigh(errors, usable);
+  const ends = FORECAST_TUNING.partEnds.map((end) => Math.ceil(end * horizon));
+  const parts = ends.map((end, k) => {
+    const from = k > 0 ? ends[k - 1]! : 0;
+    const own = tests.map((paths, i) => {
+      const e = paths ? meanAbsolute(paths, origins, values, from, end) : Number.POSITIVE_INFINITY;
+      return Number.isFinite(e) ? errors[i]! + FORECAST_TUNING.partShare * (e - errors[i]!) : errors[i]!;
+    });
+    return weigh(own, usable);
+  });
+  const weightsAt = Array.from({ length: horizon }, (_, h) => parts[ends.findIndex((end) => h < end)]!);
 
   const mean = new Float64Array(horizon);
   finals.forEach((f, i) => {
-    if (f && weights[i]! > 0) for (let h = 0; h < horizon; h++) mean[h]! += weights[i]! * f[h]!;
+    if (f && weights[i]! > 0) for (let h = 0; h < horizon; h++) mean[h]! += weightsAt[h]![i]! * f[h]!;
   });
   const residuals = origins.map((o, k) => {
     const length = Math.min(horizon, n - o);
     const r = new Float64Array(length);
     for (let h = 0; h < length; h++) {
       let m = 0;
-      for (let i = 0; i < tests.length; i++) if (weights[i]! > 0) m += weights[i]! * tests[i]![k]![h]!;
+      for (let i = 0; i < tests.length; i++) if (weights[i]! > 0) m += weightsAt[h]![i]! * tests[i]![k]![h]!;
       r[h] = values[o + h]! - m;
     }
     return r;
@@ -140,48 +145,6 @@ function prepare(input: ArrayLike<number | null>): { values: Float64Array; offse
   return { values: raw.map((v) => (v - offset) / scale), offset, scale };
 }
 
-function candidatesOf(values: Float64Array, seasons: readonly number[]): Candidate[] {
-  const season = seasons[0] ?? 1;
-  const longest = seasons[seasons.length - 1] ?? 1;
-  const lags = chooseLags(values.length, seasons);
-  const centre = Math.max(season, Math.min(12, Math.floor(values.length / 4)), 1);
-  const ridge =
-    (penalty: number, c: number) =>
-    (end: number): Predict | undefined => {
-      const model = fitRidge(values, end, lags, c, penalty);
-      return model && ((o, h) => forecastRidge(model, values, o, h));
-    };
-  const naive = (period: number) => (end: number) =>
-    end < period
-      ? undefined
-      : (o: number, h: number) => Float64Array.from({ length: h }, (_, i) => values[o - period + (i % period)]!);
-  const out: Candidate[] = [
-    { name: 'ridge', fit: ridge(1e-3, centre) },
-    { name: 'ridge-strong', fit: ridge(3e-2, longest < values.length / 3 ? Math.max(longest, centre) : centre) },
-    {
-      name: 'smoothing',
-      fit: (end) => {
-        if (end < 2 * season) return undefined;
-        const model = fitSmoothing(values, end, season);
-        return (o, h) => forecastSmoothing(model, values, o, h);
-      },
-    },
-    { name: 'naive', fit: naive(season) },
-  ];
-  if (longest > season && values.length >= 2 * longest + season) {
-    out.push({ name: 'naive-long', fit: naive(longest) });
-    out.push({
-      name: 'smoothing-long',
-      fit: (end) => {
-        if (end < 2 * longest) return undefined;
-        const model = fitSmoothing(values, end, longest);
-        return (o, h) => forecastSmoothing(model, values, o, h);
-      },
-    });
-  }
-  return out;
-}
-
 function chooseOrigins(n: number, horizon: number, season: number): number[] {
   const room = Math.min(Math.floor(n / 3), Math.max(2 * horizon, horizon + FORECAST_TUNING.roomSeasons * season));
   const first = n - room;
@@ -193,11 +156,18 @@ function chooseOrigins(n: number, horizon: number, season: number): number[] {
   return [...out];
 }
 
-function meanAbsolute(paths: readonly Float64Array[], origins: readonly number[], values: Float64Array): number {
+/** Over the steps [from, end) of every path; infinite where there are none. */
+function meanAbsolute(
+  paths: readonly Float64Array[],
+  origins: readonly number[],
+  values: Float64Array,
+  from = 0,
+  end = Number.POSITIVE_INFINITY,
+): number {
   let sum = 0;
   let count = 0;
   paths.forEach((path, k) => {
-    for (let h = 0; h < path.length; h++) {
+    for (let h = from; h < Math.min(end, path.length); h++) {
       sum += Math.abs(path[h]! - values[origins[k]! + h]!);
       count++;
     }
