@@ -32,7 +32,7 @@ describe('damaged files of the metrics store', () => {
     let cuts = 0;
     for (const target of targets(original)) {
       const ends = boundaries(original, target);
-      const step = target.kind === 'log' ? 7 : 1;
+      const step = target.kind === 'log' ? 17 : 1;
       for (let k = 0; k < ends.length; k += step) {
         for (const at of [ends[k]!, Math.max(0, ends[k]! - 1 - ((k * 13) % 37))]) {
           using copy = temporaryFolder();
@@ -68,14 +68,39 @@ describe('damaged files of the metrics store', () => {
     readSegment(path.join(original, log.file), (r) => {
       if (r.type === 1 || r.type === 2) definitions.push(r.offset);
     });
-    // two tenants with six series each
-    expect(definitions).toHaveLength(2 * 2 * 7);
+    // two tenants, each with a record of its own and one of its series
+    expect(definitions).toHaveLength(2 * 2 * 2);
     for (const at of definitions) {
       using copy = temporaryFolder();
       const to = path.join(copy.path, 'store');
       damagedCopy(original, to, log.file, (b) => b.fill(0xff, at, at + 24));
       expect(await judge(to), `definition at ${at}`).toMatchObject({ problems: [], lost: 0, corruptions: 1 });
     }
+  });
+
+  it('a sealed chunk in the log makes up for its samples, and they for it', async () => {
+    using folder = temporaryFolder();
+    const original = path.join(folder.path, 'original');
+    await buildStore(original);
+    const log = targets(original).find((t) => t.kind === 'log')!;
+    const records: { at: number; type: number }[] = [];
+    readSegment(path.join(original, log.file), (r) => void records.push({ at: r.offset, type: r.type }));
+    const chunks = records.filter((r) => r.type === 7);
+    expect(chunks.length).toBe(2);
+    const samples = records.filter((r) => r.type === 3);
+    for (const { at } of [...chunks, samples[0]!, samples[9]!, samples[239]!]) {
+      using copy = temporaryFolder();
+      const to = path.join(copy.path, 'store');
+      damagedCopy(original, to, log.file, (b) => b.fill(0xff, at + 16, at + 40));
+      expect(await judge(to), `record at ${at}`).toMatchObject({ problems: [], lost: 0, corruptions: 1 });
+    }
+    using copy = temporaryFolder();
+    const to = path.join(copy.path, 'store');
+    damagedCopy(original, to, log.file, (b) => {
+      for (const { at } of [chunks[0]!, samples[0]!]) b.fill(0xff, at + 16, at + 40);
+      return b;
+    });
+    expect(await judge(to), 'both').toMatchObject({ problems: [], lost: 6, corruptions: 2 });
   });
 
   it('damaged small files are named and cost nothing else', async () => {

@@ -15,7 +15,8 @@ import { ANY_SERIES, EVERYTHING, openStore, sample, T0 } from '../support/metric
 const TENANTS = ['a', 'b'];
 const SERIES = 6;
 const BLOCK_ROUNDS = 260;
-const LOG_ROUNDS = 60;
+/** Enough for one sealed chunk a series in the log, and samples after it. */
+const LOG_ROUNDS = 150;
 /** Value of series i at a round: any other pair of time and value was never written. */
 const valueAt = (i: number, round: number): number => i * 1_000_000 + round * 1.5;
 const timeAt = (round: number): number => T0 + round * 10_000;

@@ -285,7 +285,7 @@ describe('embedded metrics store', () => {
 
   it('refuses a folder of a newer version', async () => {
     using folder = temporaryFolder();
-    writeFileSync(path.join(folder.path, 'FORMAT'), '{"metrics":2}');
+    writeFileSync(path.join(folder.path, 'FORMAT'), '{"metrics":3}');
     await expect(open(folder.path)).rejects.toMatchObject({ code: 'format_newer' });
   });
 });

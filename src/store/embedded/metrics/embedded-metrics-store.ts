@@ -44,7 +44,8 @@ import { TenantReader } from './tenant-reader.ts';
 import { FUTURE_MS_MAX, TenantWriter } from './tenant-writer.ts';
 import { segmentName, Wal } from './wal.ts';
 
-export const METRICS_FORMAT = 1;
+/** 2: the log holds sealed chunks, and late samples in records of their own (docs/formats/wal.md). */
+export const METRICS_FORMAT = 2;
 /** Slice of main-thread work between two turns of the event loop. */
 const SLICE_MS = 5;
 const MAINTENANCE_MS = 30_000;
@@ -97,7 +98,9 @@ export class EmbeddedMetricsStore implements MetricsStore {
   readonly #rejected: Family<Counter>;
   readonly #corruptions: Counter;
   /** What the last start found in the log. */
-  replay = { records: 0, samples: 0, damagedSpans: 0, orphans: 0 };
+  replay = { records: 0, samples: 0, inChunks: 0, damagedSpans: 0, orphans: 0 };
+  /** False beside log segments of format 1: a chunk would hide their late samples at the next start. */
+  #logsChunks = true;
   #forgetSizes: (tenant: TenantId) => void = () => {};
 
   private constructor(options: EmbeddedMetricsOptions) {
@@ -189,6 +192,8 @@ export class EmbeddedMetricsStore implements MetricsStore {
       cutAt: (tenant, t) => this.#cutAt(tenant, t),
     });
     this.replay = report;
+    this.#logsChunks = report.oldSegments === 0;
+    for (const t of this.#tenants.values()) t.head.sealed = this.#logsChunks ? [] : undefined;
     // whose records were lost nobody can tell, so every tenant that was there is told
     for (const t of this.#tenants.values()) t.damage.push(...report.damage);
     if (report.damagedSpans > 0) this.#corruptions.inc(report.damagedSpans);
@@ -437,6 +442,8 @@ export class EmbeddedMetricsStore implements MetricsStore {
     if (!t) {
       t = new Tenant(id, this.#blockMs, this.#raw, this.#o.compileMatcher, this.#gather);
       t.head.segment = this.#wal?.segment ?? 0;
+      // what the replay itself seals is in the log already, sample by sample
+      if (this.#wal && this.#logsChunks) t.head.sealed = [];
       this.#tenants.set(id, t);
     }
     return t;
@@ -527,6 +534,8 @@ async function checkFormat(file: string): Promise<void> {
       'format_newer',
       `${file} says metrics format ${found}; this Vigie reads up to ${METRICS_FORMAT}`,
     );
+  // what format 1 wrote is read as it is and never rewritten, so there is nothing to copy first
+  if (found < METRICS_FORMAT) await writeJson(file, { metrics: METRICS_FORMAT });
 }
 
 /** Bytes of a store's folder on disk. */

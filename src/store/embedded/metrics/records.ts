@@ -3,6 +3,7 @@ import { VigieError } from '../../../lib/errors.ts';
 import type { NativeHistogram } from '../../../model/histogram.ts';
 import { Labels } from '../../../model/labels.ts';
 import type { Exemplar, MetricMetadata } from '../../../model/sample.ts';
+import type { HeadWindow } from './head-window.ts';
 import { decodeHistogram, encodeHistogram } from './histogram-codec.ts';
 import type { Wal } from './wal.ts';
 
@@ -12,6 +13,19 @@ export const RECORD_SAMPLES = 3;
 export const RECORD_HISTOGRAM = 4;
 export const RECORD_EXEMPLAR = 5;
 export const RECORD_METADATA = 6;
+/** Chunks that were sealed: the samples in them need not be replayed one by one. */
+export const RECORD_CHUNKS = 7;
+/** Samples that came out of order: as RECORD_SAMPLES, but never part of a chunk of RECORD_CHUNKS. */
+export const RECORD_LATE = 8;
+
+/** Records of many series or chunks end past this, so that damage stays small. */
+const GROUP_BYTES_MAX = 64 * 1024;
+
+export interface SealedChunk {
+  readonly ref: number;
+  readonly window: HeadWindow;
+  readonly chunk: number;
+}
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -24,12 +38,45 @@ export function putTenant(wal: Wal, number: number, name: string): void {
   wal.end(true);
 }
 
-export function putSeries(wal: Wal, tenant: number, id: number, labels: Labels): void {
-  wal.begin(RECORD_SERIES, tenant);
-  wal.reserve(8);
-  wal.word(id);
-  wal.bytes(encoder.encode(JSON.stringify(labels.flat)));
-  wal.end(true);
+/** Defines series, several to a record; `end` closes the last record and must come before any other is begun. */
+export class SeriesRecords {
+  #open = false;
+
+  put(wal: Wal, tenant: number, id: number, labels: Labels): void {
+    if (!this.#open) wal.begin(RECORD_SERIES, tenant);
+    this.#open = true;
+    wal.reserve(8);
+    wal.word(id);
+    wal.bytes(encoder.encode(JSON.stringify(labels.flat)));
+    if (wal.recordBytes > GROUP_BYTES_MAX) this.end(wal);
+  }
+
+  end(wal: Wal): void {
+    if (this.#open) wal.end(true);
+    this.#open = false;
+  }
+}
+
+/** Writes the chunks that were sealed since the last call, by the series numbers of this segment. */
+export function putChunks(wal: Wal, tenant: number, sealed: readonly SealedChunk[], walIds: Uint32Array): void {
+  let open = false;
+  for (const { ref, window, chunk } of sealed) {
+    if (!open) wal.begin(RECORD_CHUNKS, tenant);
+    open = true;
+    wal.reserve(16);
+    doubles[0] = window.minT[chunk]!;
+    wal.word(walIds[ref]!);
+    wal.word(doubleWords[0]!);
+    wal.word(doubleWords[1]!);
+    wal.word(window.maxT[chunk]! - window.minT[chunk]!);
+    const at = window.offset(chunk);
+    wal.bytes(window.page(chunk).subarray(at, at + window.size[chunk]!));
+    if (wal.recordBytes > GROUP_BYTES_MAX) {
+      wal.end();
+      open = false;
+    }
+  }
+  if (open) wal.end();
 }
 
 export function putHistogram(wal: Wal, tenant: number, id: number, t: number, h: NativeHistogram): void {
@@ -62,9 +109,8 @@ export function putMetadata(wal: Wal, tenant: number, m: MetricMetadata): void {
 
 /** The length-prefixed bytes whose length stands at byte `at`. */
 export function bytesAt(payload: Uint8Array, at: number): Uint8Array {
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
   if (at + 4 > payload.length) throw new VigieError('corrupt', 'a log record ends early');
-  const length = view.getUint32(at, true);
+  const length = (payload[at]! | (payload[at + 1]! << 8) | (payload[at + 2]! << 16) | (payload[at + 3]! << 24)) >>> 0;
   if (at + 4 + length > payload.length) throw new VigieError('corrupt', 'a log record ends early');
   return payload.subarray(at + 4, at + 4 + length);
 }

@@ -10,6 +10,8 @@ import { CHUNK_BYTES_MAX, CHUNK_SAMPLES_MAX, encodeChunk } from './chunk-codec.t
 import type { Gather } from './gather.ts';
 import { HeadWindow, NO_CHUNK } from './head-window.ts';
 import { type RawPages, SLOT_CAPACITIES, type Slot } from './raw-pages.ts';
+import type { SealedChunk } from './records.ts';
+import { END_OF_RUN } from './replay-buffer.ts';
 import { SeriesIndex } from './series-index.ts';
 
 export const APPENDED = 0;
@@ -23,6 +25,8 @@ export type AppendOutcome = 0 | 1 | 2 | 3 | 4 | 5;
 
 const NO_SLOT = 0xffffffff;
 const OFFSET_MS_MAX = 2 ** 31 - 1;
+/** No float has these bits: a float at the same time is a duplicate, never a repetition. */
+const NO_FLOAT = Uint32Array.of(0xdead, 0x7ff80000);
 const chunkBytes = new Uint8Array(CHUNK_BYTES_MAX);
 
 export class TenantHead {
@@ -52,6 +56,8 @@ export class TenantHead {
   #window: HeadWindow | undefined;
   /** WAL segment that the samples appended now stand in. */
   segment = 0;
+  /** Chunks that `append` sealed and the log has not got yet; undefined: nobody asks. */
+  sealed: SealedChunk[] | undefined;
 
   constructor(blockMs: number, raw: RawPages, compile: CompileMatcher) {
     this.index = new SeriesIndex(compile);
@@ -103,7 +109,7 @@ export class TenantHead {
     if (t < oldestMs) return REFUSED_TOO_OLD;
     let n = this.#rawCount[ref]!;
     if (n !== 0 && (t >= this.#rawEnd[ref]! || t - this.#base[ref]! > OFFSET_MS_MAX)) {
-      this.seal(ref);
+      this.#sealFull(ref);
       n = 0;
     }
     if (n === 0) {
@@ -116,7 +122,7 @@ export class TenantHead {
       this.#rawEnd[ref] = this.windowAt(t).endMs;
     } else if (n === SLOT_CAPACITIES[this.#class[ref]!]) {
       if (n === CHUNK_SAMPLES_MAX) {
-        this.seal(ref);
+        this.#sealFull(ref);
         n = 0;
         this.#base[ref] = t;
         this.#rawEnd[ref] = this.windowAt(t).endMs;
@@ -137,6 +143,61 @@ export class TenantHead {
     if (t > this.maxTimeMs) this.maxTimeMs = t;
     if (t < this.minTimeMs) this.minTimeMs = t;
     return APPENDED;
+  }
+
+  /**
+   * Appends the floats of one series from the log at start: the chain `i = first, next[i], ...` up to END_OF_RUN, with the
+   * bounds that held when they were appended first.
+   */
+  replayRun(ref: number, first: number, next: Uint32Array, times: Float64Array, bits: Uint32Array): void {
+    const slot = this.#slot;
+    let n = -1;
+    let before = first;
+    let full = 0;
+    let end = 0;
+    let base = 0;
+    let last = 0;
+    let prior = 0;
+    for (let i = first; i !== END_OF_RUN; i = next[i]!) {
+      const t = times[i]!;
+      if (n >= 0 && n < full && t > last && t < end && t - base <= OFFSET_MS_MAX) {
+        const k = slot.at + n++;
+        slot.page.offsets[k] = t - base;
+        slot.page.bits[2 * k] = bits[2 * i]!;
+        slot.page.bits[2 * k + 1] = bits[2 * i + 1]!;
+        prior = last;
+        last = t;
+        before = i;
+        if (next[i] === END_OF_RUN) this.#follow(ref, n, [prior, last], bits, 2 * i);
+        continue;
+      }
+      if (n > this.#rawCount[ref]!) this.#follow(ref, n, [prior, last], bits, 2 * before);
+      this.append(ref, t, bits[2 * i]!, bits[2 * i + 1]!, Number.POSITIVE_INFINITY, 0);
+      before = i;
+      n = this.#rawCount[ref]!;
+      if (n === 0) {
+        n = -1;
+        continue;
+      }
+      const run = runLength(next, i, CHUNK_SAMPLES_MAX - n);
+      while (n + run > SLOT_CAPACITIES[this.#class[ref]!]! && SLOT_CAPACITIES[this.#class[ref]!]! < CHUNK_SAMPLES_MAX)
+        this.#widen(ref, n);
+      full = SLOT_CAPACITIES[this.#class[ref]!]!;
+      end = this.#rawEnd[ref]!;
+      base = this.#base[ref]!;
+      last = this.#lastT[ref]!;
+      this.#raw.locate(this.#class[ref]!, this.#slots[ref]!, slot);
+    }
+  }
+
+  /** Notes what a run wrote into a slot: the times of its last two samples, the bits of the last. */
+  #follow(ref: number, n: number, [before, last]: readonly [number, number], bits: Uint32Array, at: number): void {
+    this.samplesTotal += n - this.#rawCount[ref]!;
+    this.#rawCount[ref] = n;
+    this.#beforeT[ref] = before;
+    this.#lastT[ref] = last;
+    this.lastIs(ref, bits, at);
+    if (last > this.maxTimeMs) this.maxTimeMs = last;
   }
 
   /** Appends one native histogram; `same` tells whether the one at an equal time is equal. */
@@ -173,9 +234,7 @@ export class TenantHead {
     window.samples++;
     this.#lastT[ref] = t;
     this.#beforeT[ref] = Number.POSITIVE_INFINITY;
-    // no float has these bits: a float at the same time is a duplicate, never a repetition
-    this.#lastBits[2 * ref] = 0xdead;
-    this.#lastBits[2 * ref + 1] = 0x7ff80000;
+    this.lastIs(ref, NO_FLOAT, 0);
     this.samplesTotal++;
     if (t > this.maxTimeMs) this.maxTimeMs = t;
     if (t < this.minTimeMs) this.minTimeMs = t;
@@ -196,10 +255,39 @@ export class TenantHead {
     return w;
   }
 
-  /** Turns the raw samples of a series into a chunk of their window. */
-  seal(ref: number): void {
+  #sealFull(ref: number): void {
+    const window = this.seal(ref);
+    if (window) this.sealed?.push({ ref, window, chunk: window.chunkCount - 1 });
+  }
+
+  /**
+   * Takes a chunk of floats from the log, as it was sealed; `bytes` are copied. The bits of its last sample are told
+   * by `lastIs` when they are met.
+   */
+  adopt(ref: number, minT: number, maxT: number, bytes: Uint8Array): void {
+    this.seal(ref);
+    const window = this.windowAt(minT);
+    window.addChunk(ref, minT, maxT, bytes);
+    window.samples += bytes[0]!;
+    this.samplesTotal += bytes[0]!;
+    if (maxT > this.#lastT[ref]!) {
+      this.#lastT[ref] = maxT;
+      this.#beforeT[ref] = Number.POSITIVE_INFINITY;
+      this.lastIs(ref, NO_FLOAT, 0);
+    }
+    if (maxT > this.maxTimeMs) this.maxTimeMs = maxT;
+    if (minT < this.minTimeMs) this.minTimeMs = minT;
+  }
+
+  lastIs(ref: number, bits: Uint32Array, at: number): void {
+    this.#lastBits[2 * ref] = bits[at]!;
+    this.#lastBits[2 * ref + 1] = bits[at + 1]!;
+  }
+
+  /** Turns the raw samples of a series into a chunk of their window; answers the window, if there were any. */
+  seal(ref: number): HeadWindow | undefined {
     const n = this.#rawCount[ref]!;
-    if (n === 0) return;
+    if (n === 0) return undefined;
     const slot = this.#slot;
     this.#raw.locate(this.#class[ref]!, this.#slots[ref]!, slot);
     const { page, at } = slot;
@@ -216,6 +304,7 @@ export class TenantHead {
     window.addChunk(ref, base, base + page.offsets[at + n - 1]!, chunkBytes.subarray(0, end));
     window.samples += n;
     this.#rawCount[ref] = 0;
+    return window;
   }
 
   /**
@@ -405,6 +494,13 @@ export class TenantHead {
     this.#lastBits = copy(new Uint32Array(2 * n), this.#lastBits);
     this.walIds = copy(new Uint32Array(n), this.walIds);
   }
+}
+
+/** Samples after `i` in a chain, at most `max`. */
+function runLength(next: Uint32Array, i: number, max: number): number {
+  let n = 0;
+  for (let k = next[i]!; k !== END_OF_RUN && n < max; k = next[k]!) n++;
+  return n;
 }
 
 function windowHas(w: HeadWindow, ref: number, startMs: number, endMs: number): boolean {

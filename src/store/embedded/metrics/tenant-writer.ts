@@ -19,12 +19,14 @@ import { encodeHistogram, histogramProblem } from './histogram-codec.ts';
 import {
   doubles,
   doubleWords,
+  putChunks,
   putExemplar,
   putHistogram,
   putMetadata,
-  putSeries,
   putTenant,
+  RECORD_LATE,
   RECORD_SAMPLES,
+  SeriesRecords,
 } from './records.ts';
 import { NO_SERIES } from './series-index.ts';
 import type { Tenant } from './tenant.ts';
@@ -60,6 +62,13 @@ interface KnownVector {
   readonly removals: number;
 }
 
+interface FloatSample {
+  readonly ref: number;
+  readonly t: number;
+  readonly low: number;
+  readonly high: number;
+}
+
 let refs = new Uint32Array(1024);
 /** Columns of the vectors being appended; `append` has copied them before anybody else can append. */
 let vectorStarts = new Uint32Array(1024);
@@ -67,6 +76,14 @@ let vectorTimes = new Float64Array(1024);
 let vectorValues = new Float64Array(1024);
 const NONE = new Uint32Array(0);
 const NO_KEYS = new Uint8Array(0);
+
+function beginSamples(wal: Wal, type: number, tenant: number, base: number): void {
+  wal.begin(type, tenant);
+  wal.reserve(8);
+  doubles[0] = base;
+  wal.word(doubleWords[0]!);
+  wal.word(doubleWords[1]!);
+}
 
 export class TenantWriter implements MetricsWriter {
   /** Looked up at each append: a deleted tenant's memory must not be written to by a writer that outlived it. */
@@ -77,6 +94,7 @@ export class TenantWriter implements MetricsWriter {
   #known = new WeakMap<Labels, KnownSeries>();
   #knownVectors = new WeakMap<readonly Labels[], KnownVector>();
   #knownOf: Tenant | undefined;
+  readonly #defined = new SeriesRecords();
 
   constructor(find: () => Tenant, ports: WriterPorts) {
     this.#find = find;
@@ -195,7 +213,11 @@ export class TenantWriter implements MetricsWriter {
     const now = this.#ports.clock.now();
     const newest = now + FUTURE_MS_MAX;
     const oldest = Math.max(0, quota.retentionMs ? now - quota.retentionMs : 0);
-    this.#resolve(batch, new BatchTimes(batch, oldest, newest), quota, tally, wal, vectors);
+    try {
+      this.#resolve(batch, new BatchTimes(batch, oldest, newest), quota, tally, wal, vectors);
+    } finally {
+      this.#defined.end(wal);
+    }
     const late = quota.outOfOrderWindowMs ?? 0;
     const accepted = this.#floats(batch, tally, wal, newest, oldest, late);
     let histograms = 0;
@@ -249,6 +271,7 @@ export class TenantWriter implements MetricsWriter {
     let base = Number.NaN;
     let inRecord = 0;
     let lastWindowMs = Number.NaN;
+    const outOfOrder: FloatSample[] = [];
     const nowMs = this.#ports.clock.monotonicMs();
     for (let i = 0; i < batch.seriesCount; i++) {
       const ref = refs[i]!;
@@ -271,14 +294,15 @@ export class TenantWriter implements MetricsWriter {
           continue;
         }
         accepted++;
+        if (outcome === LATE) {
+          outOfOrder.push({ ref, t, low, high });
+          if (t !== lastWindowMs) head.windowAt((lastWindowMs = t)).lastWriteMs = nowMs;
+          continue;
+        }
         const offset = t - base;
         if (!(offset <= OFFSET_MAX && offset >= -OFFSET_MAX) || inRecord === RECORD_SAMPLES_MAX) {
           if (inRecord > 0) wal.end();
-          wal.begin(RECORD_SAMPLES, this.#tenant.walNumber);
-          wal.reserve(8);
-          doubles[0] = base = t;
-          wal.word(doubleWords[0]!);
-          wal.word(doubleWords[1]!);
+          beginSamples(wal, RECORD_SAMPLES, this.#tenant.walNumber, (base = t));
           inRecord = 0;
         }
         wal.reserve(16);
@@ -294,7 +318,30 @@ export class TenantWriter implements MetricsWriter {
       }
     }
     if (inRecord > 0) wal.end();
+    this.#late(outOfOrder, wal);
+    if (head.sealed && head.sealed.length > 0) {
+      putChunks(wal, this.#tenant.walNumber, head.sealed, head.walIds);
+      head.sealed.length = 0;
+    }
     return accepted;
+  }
+
+  /** What came out of order stands apart: a chunk of the log stands for all samples in its time but for these. */
+  #late(samples: readonly FloatSample[], wal: Wal): void {
+    let base = Number.NaN;
+    samples.forEach(({ ref, t, low, high }, i) => {
+      const offset = t - base;
+      if (!(offset <= OFFSET_MAX && offset >= -OFFSET_MAX)) {
+        if (i > 0) wal.end();
+        beginSamples(wal, RECORD_LATE, this.#tenant.walNumber, (base = t));
+      }
+      wal.reserve(16);
+      wal.word(this.#tenant.head.walIds[ref]!);
+      wal.word(t - base);
+      wal.word(low);
+      wal.word(high);
+    });
+    if (samples.length > 0) wal.end();
   }
 
   /** Fills `refs`; a refused series is NO_SERIES. Writes series records that this WAL segment lacks. */
@@ -362,7 +409,7 @@ export class TenantWriter implements MetricsWriter {
       if (ref !== NO_SERIES && head.walIds[ref] === 0) {
         const id = ++tenant.walSeries;
         head.walIds[ref] = id;
-        putSeries(wal, tenant.walNumber, id, head.index.peek(ref));
+        this.#defined.put(wal, tenant.walNumber, id, head.index.peek(ref));
       }
     }
     if (vectors) this.#remember(vectors);

@@ -12,6 +12,8 @@ import type { Logger } from '../../../lib/logger.ts';
 import { type Disk, writeAll } from './disk.ts';
 
 export const WAL_MAGIC = 0x314c4156; // "VAL1"
+/** 2: series in groups, sealed chunks, late samples in records of their own. */
+export const WAL_VERSION = 2;
 export const RECORD_HEADER_BYTES = 16;
 export const RECORD_BYTES_MAX = 64 * 1024 * 1024;
 /** A new segment begins past this; a segment whose series take much room may grow to four times that room. */
@@ -29,7 +31,7 @@ export interface WalOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly disk: Disk;
-  /** Default 256 MiB. */
+  /** Default 48 MiB. */
   readonly segmentBytes?: number;
   /** Called when a segment begins: all numbers of tenants and series are void. */
   readonly onSegment: (segment: number) => void;
@@ -87,6 +89,11 @@ export class Wal {
 
   get pendingBytes(): number {
     return this.#used;
+  }
+
+  /** Bytes of the record that is open. */
+  get recordBytes(): number {
+    return this.#used - this.#record;
   }
 
   /** Starts a record; follow with `word`/`bytes`, then `end`. */
@@ -333,7 +340,7 @@ export class Wal {
     this.#definitionBytes = 0;
     this.#used = 0;
     this.#again = [];
-    this.begin(WAL_MAGIC, 1);
+    this.begin(WAL_MAGIC, WAL_VERSION);
     this.end();
     this.#o.onSegment(this.segment);
   }
