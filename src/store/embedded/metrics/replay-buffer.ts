@@ -2,9 +2,9 @@
  * Samples on their way from the log into the head. The log has them round by round over all series, the head series by
  * series: put in one by one, each would wait for memory. So they are collected, chained by series, and handed on in runs.
  */
-import type { TenantHead } from './tenant-head.ts';
+import { END_OF_RUN, type TenantHead } from './tenant-head.ts';
 
-const NONE = 0xffffffff;
+const NONE = END_OF_RUN;
 /** Samples collected at most: some rounds of all series, 6 MiB. */
 const SAMPLES_MAX = 256 * 1024;
 
@@ -86,6 +86,3 @@ export class ReplayBuffer {
     this.#last = last;
   }
 }
-
-/** End of a chain of `replayRun`. */
-export const END_OF_RUN = NONE;

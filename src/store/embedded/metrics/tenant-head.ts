@@ -11,7 +11,6 @@ import type { Gather } from './gather.ts';
 import { HeadWindow, NO_CHUNK } from './head-window.ts';
 import { type RawPages, SLOT_CAPACITIES, type Slot } from './raw-pages.ts';
 import type { SealedChunk } from './records.ts';
-import { END_OF_RUN } from './replay-buffer.ts';
 import { SeriesIndex } from './series-index.ts';
 
 export const APPENDED = 0;
@@ -23,6 +22,8 @@ export const REFUSED_DUPLICATE = 4;
 export const REFUSED_TOO_OLD = 5;
 export type AppendOutcome = 0 | 1 | 2 | 3 | 4 | 5;
 
+/** End of a chain of `replayRun`. */
+export const END_OF_RUN = 0xffffffff;
 const NO_SLOT = 0xffffffff;
 const OFFSET_MS_MAX = 2 ** 31 - 1;
 /** No float has these bits: a float at the same time is a duplicate, never a repetition. */
