@@ -48,6 +48,8 @@ export interface DeadLetter {
 
 export interface HistoryQuery {
   readonly fingerprint?: string;
+  /** Further condition: of labels, for example. */
+  readonly keeps?: (decision: Decision) => boolean;
   readonly receiver?: string;
   readonly verdict?: Verdict;
   readonly startMs?: number;
@@ -86,6 +88,7 @@ export class History {
       if (query.verdict !== undefined && d.verdict !== query.verdict) continue;
       if (query.startMs !== undefined && d.atMs < query.startMs) continue;
       if (query.endMs !== undefined && d.atMs > query.endMs) continue;
+      if (query.keeps && !query.keeps(d)) continue;
       out.push(d);
     }
     return out;

@@ -9,7 +9,9 @@ import { messageOf, VigieError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { PostableAlert } from '../model/alert.ts';
 import { Labels } from '../model/labels.ts';
+import type { CompiledMatcher } from '../model/matcher.ts';
 import { type Alert, isResolved, loadAlert, mergeAlert, storeAlert } from './alert.ts';
+import { AlertBook } from './alert-book.ts';
 import type { AlertingConfig } from './config.ts';
 import type { Delivery } from './deliver.ts';
 import {
@@ -26,6 +28,7 @@ import { Dispatcher, type Flush, type Group } from './dispatcher.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type DeadLetter, type Decision, FINGERPRINTS_PER_DECISION_MAX, History, type Verdict } from './history.ts';
 import { Inhibitor } from './inhibitor.ts';
+import { matchesAll } from './matchers.ts';
 import {
   beforeTrying,
   LOG_RETENTION_MS,
@@ -36,7 +39,7 @@ import {
 } from './notification-log.ts';
 import type { SendPorts } from './notify/channel.ts';
 import { type Integration, nameOf } from './receiver-config.ts';
-import { type Route, routesOf } from './routes.ts';
+import { printLabels, type Route, routesOf } from './routes.ts';
 import { Sender } from './sender.ts';
 import { type SilenceInput, Silences } from './silences.ts';
 import type { OpenedLog, StateLog } from './state-log.ts';
@@ -50,8 +53,9 @@ export const LABELS_PER_ALERT_MAX = 100;
 export const VALUE_CHARS_MAX = 65_536;
 /** Resolved alerts are forgotten, and old entries swept, this often. */
 export const SWEEP_MS = 30 * 60_000;
-/** More found alerts than these are brought into order with all others. */
-const SORTED_ALONE_MAX = 2_000;
+/** Inhibiting alerts named in one decision, and characters of each. */
+const SOURCES_NAMED_MAX = 3;
+const SOURCE_CHARS_MAX = 300;
 /** The log is rewritten when it exceeds this and four times what it was after the last rewrite. */
 const COMPACT_BYTES_MIN = 16 * 1024 * 1024;
 
@@ -84,18 +88,13 @@ export class TenantAlerting {
   readonly #clock: Clock;
   readonly #log: StateLog;
   readonly #options: TenantAlertingOptions;
-  readonly #alerts = new Map<string, Alert>();
+  readonly #alerts = new AlertBook();
   readonly #told = new NotificationLog();
   readonly #sender: Sender;
   readonly #spoken = new Spoken();
   readonly #ended = new AbortController();
   readonly history = new History();
   readonly silences: Silences;
-  /** Fingerprints in order, and those that came since; undefined when some are gone. */
-  #order: string[] | undefined;
-  #unordered: string[] = [];
-  /** All alerts in that order, until one changes. */
-  #listed: readonly Alert[] | undefined;
   #config: AlertingConfig;
   #inhibitor: Inhibitor;
   #dispatcher: Dispatcher;
@@ -124,15 +123,14 @@ export class TenantAlerting {
       case 'a':
       case 'A':
         for (const stored of r.k === 'a' ? [r.v] : r.v) {
-          const alert = loadAlert(stored);
-          this.#alerts.set(alert.fingerprint, alert);
+          this.#alerts.set(loadAlert(stored));
         }
         break;
       case 'e':
       case 'E':
         for (const [fingerprint, endsAtMs, updatedAtMs] of r.k === 'e' ? [[r.f, r.e, r.u] as const] : r.v) {
           const old = this.#alerts.get(fingerprint);
-          if (old) this.#alerts.set(fingerprint, { ...old, endsAtMs, updatedAtMs });
+          if (old) this.#alerts.set({ ...old, endsAtMs, updatedAtMs });
         }
         break;
       case 's':
@@ -193,9 +191,7 @@ export class TenantAlerting {
         continue;
       }
       const merged = mergeAlert(old, alert, nowMs);
-      if (!old) this.#unordered.push(merged.fingerprint);
-      this.#alerts.set(merged.fingerprint, merged);
-      this.#listed = undefined;
+      this.#alerts.set(merged);
       records.add(merged, old !== undefined && sameButEnd(old, merged));
       changed.push(merged);
     }
@@ -225,28 +221,7 @@ export class TenantAlerting {
 
   /** The alerts that have not ended and that `keep` takes, by fingerprint. */
   current(keep?: (alert: Alert) => boolean, nowMs = this.#clock.now()): Alert[] {
-    if (!keep) return this.#ordered().filter((a) => a.endsAtMs >= nowMs);
-    const found: Alert[] = [];
-    for (const a of this.#alerts.values()) if (a.endsAtMs >= nowMs && keep(a)) found.push(a);
-    if (found.length <= SORTED_ALONE_MAX) return found.sort(byFingerprint);
-    const kept = new Set(found);
-    return this.#ordered().filter((a) => kept.has(a));
-  }
-
-  /** All alerts by fingerprint. New ones are merged in, for sorting all of them anew takes long in a storm. */
-  #ordered(): readonly Alert[] {
-    if (this.#listed) return this.#listed;
-    const old = this.#order ?? [];
-    const fresh = (this.#order ? this.#unordered : [...this.#alerts.keys()]).sort();
-    if (fresh.length > 0) {
-      const merged: string[] = [];
-      for (let i = 0, j = 0; i < old.length || j < fresh.length; )
-        merged.push(j >= fresh.length || (i < old.length && old[i]! < fresh[j]!) ? old[i++]! : fresh[j++]!);
-      this.#order = merged;
-      this.#unordered = [];
-    }
-    this.#listed = (this.#order ?? []).map((f) => this.#alerts.get(f)!);
-    return this.#listed;
+    return this.#alerts.current(nowMs, keep);
   }
 
   /** Names of the time intervals that mute a route now. */
@@ -294,6 +269,16 @@ export class TenantAlerting {
     return routesOf(this.#config.route, labels).map((route) => ({ receiver: route.receiver, route }));
   }
 
+  /** Search in the history for alerts with these labels: those still held, and groups whose labels say it. */
+  decidedOn(matchers: readonly CompiledMatcher[]): (decision: Decision) => boolean {
+    const found = new Set<string>();
+    for (const a of this.#alerts.values()) if (matchesAll(matchers, a.labels)) found.add(a.fingerprint);
+    // an absent label of a group proves nothing about its alerts
+    const group = (d: Decision): boolean =>
+      matchers.every((m) => m.matches(d.groupLabels[m.name] ?? '') && m.name in d.groupLabels);
+    return (d) => d.fingerprints.some((f) => found.has(f)) || group(d);
+  }
+
   /** The alerts that a silence with these matchers would mute now. */
   silencePreview(matches: (labels: Labels) => boolean): Alert[] {
     const nowMs = this.#clock.now();
@@ -331,12 +316,15 @@ export class TenantAlerting {
       isResolved(a, nowMs) &&
       this.#wasTold(flush.groupKey, route.receiver, a.fingerprint);
     const inhibited: Alert[] = [];
+    const sources = new Set<string>();
     let alerts = flush.alerts.filter((a) => {
-      if (orphan(a) || this.#inhibitor.inhibitedBy(a, nowMs).length === 0) return true;
+      const by = orphan(a) ? [] : this.#inhibitor.inhibitedBy(a, nowMs);
+      if (by.length === 0) return true;
+      for (const fingerprint of by) if (sources.size < SOURCES_NAMED_MAX) sources.add(fingerprint);
       inhibited.push(a);
       return false;
     });
-    this.#decide(flush, 'inhibited', 'another alert that fires inhibits it', inhibited);
+    if (inhibited.length > 0) this.#decide(flush, 'inhibited', this.#inhibitedWhy([...sources]), inhibited);
     if (alerts.length === 0) return true;
     const within = (name: string): boolean =>
       (this.#config.timeIntervals.get(name) ?? []).some((i) => inInterval(i, nowMs));
@@ -361,8 +349,18 @@ export class TenantAlerting {
     this.#decide(flush, 'silenced', `silence ${[...by].join(', ')}`, silenced);
     if (alerts.length === 0) return true;
     const integrations = this.#config.receivers.get(route.receiver)?.integrations ?? [];
+    if (integrations.length === 0)
+      this.#decide(flush, 'not_needed', `the receiver ${route.receiver} sends through nothing: nobody is told`, alerts);
     const told = await Promise.all(integrations.map((i) => this.#tell(flush, i, alerts)));
     return told.every(Boolean);
+  }
+
+  #inhibitedWhy(sources: readonly string[]): string {
+    const named = sources.map((f) => {
+      const labels = this.#alerts.get(f)?.labels;
+      return labels ? printLabels(labels).slice(0, SOURCE_CHARS_MAX) : f;
+    });
+    return `inhibited while this fires: ${named.join(' and ')}`;
   }
 
   async #tell(flush: Flush, integration: Integration, alerts: readonly Alert[]): Promise<boolean> {
@@ -651,15 +649,7 @@ export class TenantAlerting {
 
   /** Forgets what is over; the same again when the log is replayed. Answers the alerts that went. */
   #sweep(nowMs: number, keep: ReadonlySet<string>): Alert[] {
-    const gone: Alert[] = [];
-    this.#order = undefined;
-    this.#unordered = [];
-    this.#listed = undefined;
-    for (const [fingerprint, a] of this.#alerts)
-      if (isResolved(a, nowMs) && !keep.has(fingerprint)) {
-        this.#alerts.delete(fingerprint);
-        gone.push(a);
-      }
+    const gone = this.#alerts.remove((a) => isResolved(a, nowMs) && !keep.has(a.fingerprint));
     this.silences.sweep(nowMs);
     this.#told.sweep(nowMs);
     this.#spoken.sweep(nowMs);
@@ -699,8 +689,6 @@ export class TenantAlerting {
     await this.#log.close();
   }
 }
-
-const byFingerprint = (a: Alert, b: Alert): number => (a.fingerprint < b.fingerprint ? -1 : 1);
 
 function sameButEnd(a: Alert, b: Alert): boolean {
   return (

@@ -72,26 +72,22 @@ export function addAlert(program: Command, context: CommandContext): void {
     });
   withServerFlags(alert.command('why'))
     .description('decisions about an alert: who was told, who was not, and why; newest first')
-    .argument('[fingerprint]', 'as `vigie alert list` shows it (default: of all alerts)')
+    .argument('[alert...]', 'its labels (alertname=X node=~"a.*"), or its fingerprint (default: all alerts)')
     .option('--receiver <name>', 'only decisions about this receiver')
     .option('--verdict <verdict>', 'sent, failed, silenced, inhibited, muted_by_time, outside_active_time, not_needed')
     .option('--limit <n>', 'at most this many', '50')
-    .action(
-      async (
-        fingerprint: string | undefined,
-        flags: ServerFlags & { receiver?: string; verdict?: string; limit: string },
-      ) => {
-        const query = new URLSearchParams({ limit: flags.limit });
-        if (fingerprint !== undefined) query.set('fingerprint', fingerprint);
-        if (flags.receiver !== undefined) query.set('receiver', flags.receiver);
-        if (flags.verdict !== undefined) query.set('verdict', flags.verdict);
-        const answer = await new VigieClient(flags, context).request<DecisionsAnswer>(
-          'GET',
-          `/vigie/v1/notifications/decisions?${query}`,
-        );
-        context.stdout.write(decisionsTable(answer.decisions));
-      },
-    );
+    .action(async (words: string[], flags: ServerFlags & { receiver?: string; verdict?: string; limit: string }) => {
+      const query = new URLSearchParams({ limit: flags.limit });
+      if (words.length === 1 && /^[0-9a-f]{16}$/.test(words[0]!)) query.set('fingerprint', words[0]!);
+      else for (const m of matchersOf(words)) query.append('filter', printMatcher(m));
+      if (flags.receiver !== undefined) query.set('receiver', flags.receiver);
+      if (flags.verdict !== undefined) query.set('verdict', flags.verdict);
+      const answer = await new VigieClient(flags, context).request<DecisionsAnswer>(
+        'GET',
+        `/vigie/v1/notifications/decisions?${query}`,
+      );
+      context.stdout.write(decisionsTable(answer.decisions));
+    });
 }
 
 /** The labels of `alertname=x severity=y`: equality only, each once. Throws `bad_data`. */

@@ -131,6 +131,39 @@ describe('what was told', () => {
     );
   });
 
+  it('answers by labels why nobody was told, and names what inhibits', async () => {
+    await fire(
+      'a',
+      { alertname: 'Disk', host: 'h', severity: 'critical' },
+      { alertname: 'Slow', host: 'h', severity: 'warning' },
+      { alertname: 'Query', team: 'db' },
+    );
+    await flush();
+    const why = async (...filters: string[]): Promise<[string, string][]> => {
+      const query = filters.map((f) => `filter=${encodeURIComponent(f)}`).join('&');
+      const { decisions } = (await get<DecisionsAnswer>(`/notifications/decisions?${query}`)).json;
+      return decisions.map((d) => [d.verdict, d.reason]);
+    };
+    expect(await why('host="h"', 'severity!=critical')).toEqual([
+      ['inhibited', 'inhibited while this fires: {alertname="Disk", host="h", severity="critical"}'],
+    ]);
+    expect(await why('team=db')).toContainEqual([
+      'not_needed',
+      'the receiver db sends through nothing: nobody is told',
+    ]);
+    expect(await why('alertname=Nothing')).toEqual([]);
+    expect(await why('alertname=Disk')).toHaveLength(2);
+    // an end that is forgotten as an alert is still found by the labels of its group
+    const gone = Labels.from({ alertname: 'Disk', host: 'h', severity: 'critical' });
+    await (await service.tenant(tenantId('a'))).accept([
+      { labels: gone, annotations: Labels.EMPTY, generatorURL: '', endsAtMs: clock.now() },
+    ]);
+    await clock.advance(3_600_000);
+    expect((await why('alertname=Disk')).map(([verdict]) => verdict)).toContain('sent');
+    expect(await why('alertname=Disk', 'host=""')).not.toContainEqual(['sent', 'first notification']);
+    expect((await get('/notifications/decisions?filter=%7B%7B')).status).toBe(400);
+  });
+
   it.each(['limit=many', 'verdict=pleased', 'start=yesterday'])('refuses ?%s', async (query) => {
     expect((await get(`/notifications/decisions?${query}`)).status).toBe(400);
   });

@@ -41,6 +41,7 @@ import { EDITOR, type HttpAnswer, type HttpRequest, RESPONDER, type Route, VIEWE
 /** Alerts shown by a preview. */
 export const PREVIEW_ALERTS_MAX = 200;
 const DECISIONS_MAX = 1_000;
+const FILTERS_MAX = 100;
 
 export interface AlertingRoutePorts {
   readonly alerting: (tenant: TenantId) => Promise<TenantAlerting>;
@@ -81,7 +82,7 @@ export function alertingRoutes(ports: AlertingRoutePorts): Route[] {
       VIEWER,
       'Why somebody was told, or not, newest first',
       (request, alerting) => {
-        const answer: DecisionsAnswer = { decisions: alerting.history.search(historyQuery(request.query)) };
+        const answer: DecisionsAnswer = { decisions: alerting.history.search(historyQuery(request.query, alerting)) };
         return { json: answer };
       },
     ),
@@ -197,7 +198,7 @@ export function alertingRoutes(ports: AlertingRoutePorts): Route[] {
 }
 
 function listNotifications(request: HttpRequest, alerting: TenantAlerting): HttpAnswer {
-  const query = historyQuery(request.query);
+  const query = historyQuery(request.query, alerting);
   const wanted = (verdict: 'sent' | 'failed'): readonly Decision[] => alerting.history.search({ ...query, verdict });
   const found = [...wanted('sent'), ...wanted('failed')].sort((a, b) => b.atMs - a.atMs).slice(0, query.limit);
   const answer: NotificationsAnswer = {
@@ -217,7 +218,7 @@ function listNotifications(request: HttpRequest, alerting: TenantAlerting): Http
 }
 
 /** Times are milliseconds. Throws `bad_data`. */
-function historyQuery(query: URLSearchParams): HistoryQuery & { readonly limit: number } {
+function historyQuery(query: URLSearchParams, alerting: TenantAlerting): HistoryQuery & { readonly limit: number } {
   const number = (name: string): number | undefined => {
     const text = query.get(name);
     if (text === null || text === '') return undefined;
@@ -233,10 +234,14 @@ function historyQuery(query: URLSearchParams): HistoryQuery & { readonly limit: 
       `verdict: want one of ${VERDICTS.join(', ')}, got ${JSON.stringify(verdict.slice(0, 40))}`,
     );
   const [startMs, endMs] = [number('start'), number('end')];
+  const filters = query.getAll('filter');
+  if (filters.length > FILTERS_MAX)
+    throw new VigieError('bad_data', `filter: at most ${FILTERS_MAX}, got ${filters.length}`);
   const [fingerprint, receiver] = [query.get('fingerprint'), query.get('receiver')];
   return {
     limit: Math.max(1, Math.min(DECISIONS_MAX, Math.trunc(number('limit') ?? 100))),
     ...(fingerprint === null ? {} : { fingerprint }),
+    ...(filters.length === 0 ? {} : { keeps: alerting.decidedOn(filters.flatMap(parseMatchers)) }),
     ...(receiver === null ? {} : { receiver }),
     ...(verdict === null ? {} : { verdict: verdict as Verdict }),
     ...(startMs === undefined ? {} : { startMs }),
