@@ -189,6 +189,11 @@ describe.skipIf(chromiumMissing)('journeys on the real program', () => {
     expect(printed).toMatchObject({ printing: true, theme: 'light', header: 'none' });
     expect(printed['canvases']).toBeGreaterThanOrEqual(6);
     expect(printed['about']).toContain(A!.displayName);
+    // what the browser makes of it: sheets of A4 across, each with its number, no panel lost
+    const pdf = await page.pdf({ preferCSSPageSize: true, printBackground: true });
+    const sheets = [...pdf.toString('latin1').matchAll(/\/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]/g)];
+    expect(sheets.length).toBeGreaterThan(1);
+    for (const [, width, height] of sheets) expect([Number(width), Number(height)].map(Math.round)).toEqual([842, 595]);
     // and the page is as it was
     await page.waitForFunction(() => document.documentElement.getAttribute('data-mantine-color-scheme') === 'dark');
     await page.context().close();

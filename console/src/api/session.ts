@@ -2,13 +2,14 @@
 import { useQuery } from '@tanstack/react-query';
 import type { SessionAnswer } from '../../../src/http/contract/session.ts';
 import { setCsrfToken } from './client.ts';
+import { earlySession } from './early.ts';
 import { session } from './vigie.ts';
 
 /** Also asked before anything is drawn: see main.tsx. */
 export const sessionQuery = {
   queryKey: ['session'],
   queryFn: async (): Promise<SessionAnswer> => {
-    const answer = await session();
+    const answer = (await earlySession()) ?? (await session());
     setCsrfToken(answer.csrfToken);
     return answer;
   },

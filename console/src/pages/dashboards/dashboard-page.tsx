@@ -22,7 +22,7 @@ import { keepOf, type SnapshotData, toggled } from './snapshot-page.tsx';
 import { useAnnotations } from './use-annotations.ts';
 import { useEventMarks } from './use-event-marks.ts';
 import { useTakeaway } from './use-takeaway.ts';
-import { useVariables, VariableBar, valuesOf } from './variables.tsx';
+import { chosenText, isChoice, useVariables, VariableBar, valuesOf } from './variables.tsx';
 
 const Editor = lazy(async () => ({ default: (await import('./editor.tsx')).Editor }));
 const History = lazy(async () => ({ default: (await import('./history.tsx')).History }));
@@ -127,6 +127,10 @@ function Board({
     `${date(span.startMs)} – ${date(span.endMs)}`,
   ];
   const caption = about.filter(Boolean).join(' · ');
+  // on paper the choices are words
+  const said = resolved
+    .filter((r) => isChoice(r) && r.chosen.length > 0)
+    .map((r) => `${r.variable.label || r.variable.name}: ${chosenText(r, t)}`);
   const title = interpolate(dashboard.title, values, 'text');
   const away = useTakeaway(uid, `${title} · ${caption}`, grid);
   const failed = (e: unknown): void =>
@@ -205,10 +209,10 @@ function Board({
       }
     >
       <p className="print-only" style={{ margin: '0 0 8px' }}>
-        {caption}
+        {[caption, ...said].join(' · ')}
       </p>
       {report.length > 0 && (
-        <Alert color="yellow" variant="outline" mb="sm" title={t('dashboard.report')}>
+        <Alert className="no-print" color="yellow" variant="outline" mb="sm" title={t('dashboard.report')}>
           <ul style={{ margin: 0, paddingLeft: 18, color: 'var(--v-text)' }}>
             {report.slice(0, 12).map((line) => (
               <li key={line}>{line}</li>
@@ -216,7 +220,9 @@ function Board({
           </ul>
         </Alert>
       )}
-      <VariableBar resolved={resolved} />
+      <div className="no-print">
+        <VariableBar resolved={resolved} />
+      </div>
       {variables.isLoading ? (
         <Loading />
       ) : placed.length === 0 ? (

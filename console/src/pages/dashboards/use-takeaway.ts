@@ -10,9 +10,21 @@ import type { PanelData } from './use-panel-data.ts';
 const LOAD_MS_MAX = 20_000;
 const POLL_MS = 100;
 const DRAW_MS = 400;
+/** A browser that never tells the end of its printing gets its page back after this. */
+const PRINT_MS_MAX = 120_000;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** `caption`: what the picture says above the panels. */
+/** On each sheet: what it shows, and its number. */
+export function marginBoxes(caption: string): string {
+  const text = caption
+    .replaceAll('\\', '\\\\')
+    .replaceAll('"', '\\"')
+    .replaceAll(/[\n\r<]/g, ' ');
+  const font = 'font: 9px system-ui, sans-serif; color: #525c66;';
+  return `@page { @bottom-left { content: "${text}"; ${font} } @bottom-right { content: counter(page) " / " counter(pages); ${font} } }`;
+}
+
+/** `caption`: what the picture says above the panels, and each sheet below them. */
 export function useTakeaway(name: string, caption: string, grid: RefObject<HTMLDivElement | null>) {
   const queries = useQueryClient();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
@@ -44,10 +56,17 @@ export function useTakeaway(name: string, caption: string, grid: RefObject<HTMLD
     // paper is white and as wide as A4 across: the charts are drawn anew for it
     setColorScheme('light');
     document.documentElement.classList.add('printing');
+    const margins = document.createElement('style');
+    margins.textContent = marginBoxes(caption);
+    document.head.append(margins);
     try {
       await load();
+      // some browsers print after the call has returned: the page stays as it is until they say that they are done
+      const done = new Promise((resolve) => addEventListener('afterprint', resolve, { once: true }));
       window.print();
+      await Promise.race([done, pause(PRINT_MS_MAX)]);
     } finally {
+      margins.remove();
       document.documentElement.classList.remove('printing');
       setColorScheme(scheme);
       setEverything(false);

@@ -164,12 +164,21 @@ export function useVariables(dashboard: Dashboard | undefined) {
   });
 }
 
+/** People choose it above the panels. */
+export const isChoice = ({ variable }: Resolved): boolean =>
+  variable.hide !== 2 && variable.type !== 'constant' && variable.type !== 'datasource';
+
+/** What is chosen, in words. */
+export function chosenText({ variable, chosen }: Resolved, t: ReturnType<typeof useText>['t']): string {
+  if (chosen.includes(ALL)) return t('dashboard.all');
+  if (variable.type !== 'adhoc') return chosen.join(', ');
+  return chosen.map((text) => text.split('|').join(' ').replaceAll('__gfp__', '|')).join(', ');
+}
+
 export function VariableBar({ resolved }: { readonly resolved: readonly Resolved[] }) {
   const { t } = useText();
   const { set } = useView();
-  const shown = resolved.filter(
-    (r) => r.variable.hide !== 2 && r.variable.type !== 'constant' && r.variable.type !== 'datasource',
-  );
+  const shown = resolved.filter(isChoice);
   if (shown.length === 0) return null;
   return (
     <div style={{ display: 'flex', gap: 10, flexWrap: 'wrap', marginBottom: 10, alignItems: 'flex-end' }}>

@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import type { OverviewAnswer } from '../../../../src/http/contract/overview.ts';
+import { earlyOverview } from '../../api/early.ts';
 import { asVector, queryInstant } from '../../api/prometheus.ts';
 import { overview } from '../../api/vigie.ts';
 import { QueryChart } from '../../components/chart/query-chart.tsx';
@@ -35,7 +36,7 @@ export function OverviewPage() {
   const { tenant } = useView();
   const query = useQuery({
     queryKey: ['overview', tenant],
-    queryFn: () => overview(tenant),
+    queryFn: async () => (await earlyOverview(tenant)) ?? overview(tenant),
     refetchInterval: REFRESH_MS,
   });
   const { services, host } = useSignals();

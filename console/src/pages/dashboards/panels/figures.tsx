@@ -124,7 +124,7 @@ export function Stats({ panel, data, height, values }: BodyProps) {
       tabIndex={0}
       style={{
         display: 'grid',
-        gridTemplateColumns: `repeat(auto-fit, minmax(${figures.length > 1 ? 110 : 80}px, 1fr))`,
+        gridTemplateColumns: `repeat(auto-fit, minmax(${figures.length > 1 ? 96 : 80}px, 1fr))`,
         gap: 8,
         height: '100%',
         overflow: 'auto',
