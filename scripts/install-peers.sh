@@ -10,7 +10,8 @@ mkdir -p "$peers"
 export DEBIAN_FRONTEND=noninteractive
 
 base=(prometheus prometheus-alertmanager prometheus-node-exporter victoria-metrics redis-server haproxy nginx
-  etcd-server postgresql prometheus-postgres-exporter prometheus-redis-exporter jsonnet python3 ca-certificates openssl
+  etcd-server postgresql prometheus-postgres-exporter prometheus-redis-exporter prometheus-nginx-exporter
+  prometheus-blackbox-exporter prometheus-elasticsearch-exporter jsonnet python3 ca-certificates openssl
   protobuf-compiler)
 [ "${1:-}" = --no-chromium ] || base+=(chromium fonts-dejavu-core)
 

@@ -177,6 +177,60 @@ export const PACK_DASHBOARDS: readonly DashboardSpec[] = [
       graph('Active servers', [q(i('haproxy_backend_active_servers'), '{{proxy}}')], { unit: 'short', min: 0 }),
     ],
   ),
+  board('etcd', 'etcd', 'Leader, disk, size and proposals.', PLATFORM, 'etcd_server_has_leader', [
+    row('Now'),
+    stat('Members with a leader', `sum(${i('etcd_server_has_leader')})`, { unit: 'short' }),
+    stat('Changes of the leader, 1 h', `max(increase(${i('etcd_server_leader_changes_seen_total')}[1h]))`, {
+      unit: 'short',
+      thresholds: rising(1, 3),
+    }),
+    stat(
+      'Space quota in use',
+      `max(${i('etcd_mvcc_db_total_size_in_bytes')} / ${i('etcd_server_quota_backend_bytes')})`,
+      { unit: 'percentunit', thresholds: rising(0.6, 0.8) },
+    ),
+    stat('Waiting proposals', `sum(${i('etcd_server_proposals_pending')})`, { unit: 'short' }),
+    row('Disk'),
+    graph(
+      'fsync of the log and commit, 99th percentile',
+      [
+        q(
+          `histogram_quantile(0.99, sum by (instance, le) (${r('etcd_disk_wal_fsync_duration_seconds_bucket')}))`,
+          '{{instance}} fsync',
+        ),
+        q(
+          `histogram_quantile(0.99, sum by (instance, le) (${r('etcd_disk_backend_commit_duration_seconds_bucket')}))`,
+          '{{instance}} commit',
+        ),
+      ],
+      { unit: 's', min: 0 },
+    ),
+    graph(
+      'Database',
+      [
+        q(i('etcd_mvcc_db_total_size_in_bytes'), '{{instance}} on disk'),
+        q(i('etcd_mvcc_db_total_size_in_use_in_bytes'), '{{instance}} in use'),
+      ],
+      { unit: 'bytes', min: 0 },
+    ),
+    row('Work'),
+    graph('Requests', [q(`sum by (grpc_method) (${r('grpc_server_handled_total')})`, '{{grpc_method}}')], {
+      unit: 'reqps',
+      min: 0,
+    }),
+    graph(
+      'Traffic of clients',
+      [
+        q(`sum(${r('etcd_network_client_grpc_received_bytes_total')})`, 'received'),
+        q(`sum(${r('etcd_network_client_grpc_sent_bytes_total')})`, 'sent'),
+      ],
+      { unit: 'Bps', min: 0 },
+    ),
+    graph('Failed proposals', [q(`sum by (instance) (${r('etcd_server_proposals_failed_total')})`, '{{instance}}')], {
+      unit: 'ops',
+      min: 0,
+    }),
+  ]),
   board('nginx', 'nginx', 'Connections and requests.', PLATFORM, 'nginx_up', [
     row('Now'),
     stat('Servers up', `sum(${i('nginx_up')})`, { unit: 'short' }),

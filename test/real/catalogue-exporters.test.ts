@@ -6,7 +6,6 @@ import { createServer as createTls } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadCatalogue } from '../../src/catalogue/load.ts';
 import { findPeer, freePort, httpReady, peerMissing, type Started, start, temporaryFolder } from '../support/peers.ts';
 import { startPostgres } from '../support/postgres.ts';
 
@@ -396,55 +395,4 @@ asyncio.run(main())
       expect(dead, 'no zeros for what is not known').not.toMatch(/^pg_(?!up)\w+(\{|\s)/m);
     },
   );
-});
-
-describe('packs and the real exporters that they need', () => {
-  const TEMPLATES = path.join(ROOT, 'templates');
-  const needs = (pack: string): readonly string[] => loadCatalogue(TEMPLATES, [pack]).packs[0]!.manifest.needs.metrics;
-  const missing = (pack: string, text: string, except: readonly string[] = []): string[] => {
-    const names = new Set([...text.matchAll(/^([a-zA-Z_:][\w:]*)(?:\{|\s)/gm)].map((m) => m[1]!));
-    return needs(pack).filter((n) => !names.has(n) && !except.includes(n));
-  };
-
-  it.skipIf(peerMissing('redis-server') || peerMissing('prometheus-redis-exporter'))('redis', async () => {
-    using folder = temporaryFolder();
-    const [port, web] = [await freePort(), await freePort()];
-    await using redis = await start(findPeer('redis-server')!, {
-      args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder.path, '--save', ''],
-      ready: async () => spawnSync('redis-cli', ['-p', String(port), 'set', 'a', 'b']).status === 0,
-    });
-    await using seen = await start(findPeer('prometheus-redis-exporter')!, {
-      args: ['-redis.addr', `redis://127.0.0.1:${port}`, '-web.listen-address', `127.0.0.1:${web}`],
-      ready: httpReady(`http://127.0.0.1:${web}/metrics`),
-    });
-    expect(redis.pid && seen.pid).toBeGreaterThan(0);
-    // a server that is no replica has no link to a master
-    expect(missing('redis', await get(`http://127.0.0.1:${web}/metrics`), ['redis_master_link_up'])).toEqual([]);
-  });
-
-  it.skipIf(peerMissing('haproxy'))('haproxy', async () => {
-    using folder = temporaryFolder();
-    const [port, back] = [await freePort(), await freePort()];
-    const file = path.join(folder.path, 'h.cfg');
-    writeFileSync(
-      file,
-      `defaults\n mode http\n timeout connect 1s\n timeout client 1s\n timeout server 1s\nfrontend web\n bind 127.0.0.1:${port}\n http-request use-service prometheus-exporter if { path /metrics }\n default_backend api\nbackend api\n server s1 127.0.0.1:${back}\n`,
-    );
-    await using haproxy = await start(findPeer('haproxy')!, {
-      args: ['-db', '-f', file],
-      ready: httpReady(`http://127.0.0.1:${port}/metrics`),
-    });
-    expect(haproxy.pid).toBeGreaterThan(0);
-    expect(missing('haproxy', await get(`http://127.0.0.1:${port}/metrics`))).toEqual([]);
-  });
-
-  it.skipIf(peerMissing('prometheus-node-exporter'))('host', async () => {
-    const port = await freePort();
-    await using node = await start(findPeer('prometheus-node-exporter')!, {
-      args: [`--web.listen-address=127.0.0.1:${port}`],
-      ready: httpReady(`http://127.0.0.1:${port}/metrics`),
-    });
-    expect(node.pid).toBeGreaterThan(0);
-    expect(missing('host', await get(`http://127.0.0.1:${port}/metrics`))).toEqual([]);
-  });
 });
