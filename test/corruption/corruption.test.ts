@@ -103,6 +103,29 @@ describe('damaged files of the metrics store', () => {
     expect(await judge(to), 'both').toMatchObject({ problems: [], lost: 6, corruptions: 2 });
   });
 
+  it('any damage to the header of the last record is told from a write that was cut off', async () => {
+    using folder = temporaryFolder();
+    const original = path.join(folder.path, 'original');
+    await buildStore(original);
+    const log = targets(original).find((t) => t.kind === 'log')!;
+    let last = 0;
+    readSegment(path.join(original, log.file), (r) => {
+      last = r.offset;
+    });
+    // length, checksum and type; each bit of the length, for it alone could look like a torn write
+    for (let bit = 0; bit < 96; bit += bit < 32 ? 1 : 9) {
+      using copy = temporaryFolder();
+      const to = path.join(copy.path, 'store');
+      damagedCopy(original, to, log.file, (b) => {
+        b[last + (bit >> 3)]! ^= 1 << (bit & 7);
+        return b;
+      });
+      const v = await judge(to);
+      expect(v, `bit ${bit}`).toMatchObject({ problems: [], lost: 6, corruptions: 1 });
+      expect(v.warnings.join(), `bit ${bit}`).toContain(log.file);
+    }
+  });
+
   it('damaged small files are named and cost nothing else', async () => {
     using folder = temporaryFolder();
     const store = path.join(folder.path, 'store');

@@ -44,7 +44,7 @@ export interface SegmentReport {
   readonly damaged: readonly { readonly from: number; readonly to: number }[];
   /** Bytes at the end that are no whole record. */
   readonly tornBytes: number;
-  /** The bytes at the end have the length of a whole record and fail its checksum: damage rather than a torn write. */
+  /** The bytes at the end cannot be the beginning of a record: damage rather than a torn write. */
   readonly tailDamaged: boolean;
   /** Where the last good record ends. */
   readonly goodBytes: number;
@@ -133,11 +133,26 @@ export function readSegment(file: string, each: (record: WalRecord) => void): Se
     at += whole;
     good = at;
   }
-  const tailDamaged =
-    good + RECORD_HEADER_BYTES <= size &&
-    window.fill(good, RECORD_HEADER_BYTES) &&
-    good + RECORD_HEADER_BYTES + window.words[(good - window.base) >>> 2]! <= size;
-  return { records, damaged, tornBytes: size - good, tailDamaged, goodBytes: good };
+  return { records, damaged, tornBytes: size - good, tailDamaged: size > good && !torn(window, good), goodBytes: good };
+}
+
+/**
+ * A write that was cut off leaves the beginning of a record: its header says a length that reaches beyond the end. A
+ * whole record with a wrong checksum, a length no record has, or one that the checksum of what is there belies (its
+ * length alone was damaged) are no such thing.
+ */
+function torn(window: SegmentWindow, at: number): boolean {
+  const rest = window.size - at;
+  if (rest < RECORD_HEADER_BYTES) return true;
+  if (!window.fill(at, RECORD_HEADER_BYTES)) return true;
+  const w = (at - window.base) >>> 2;
+  const length = window.words[w]!;
+  const type = window.words[w + 2]!;
+  if (length > RECORD_BYTES_MAX || (length & 3) !== 0 || (type > 16 && type !== WAL_MAGIC)) return false;
+  if (RECORD_HEADER_BYTES + length <= rest) return false;
+  if (rest - RECORD_HEADER_BYTES > RECORD_BYTES_MAX || !window.fill(at, rest)) return true;
+  const from = at - window.base;
+  return crc32(window.bytes.subarray(from + 8, from + rest)) !== window.words[(from >>> 2) + 1];
 }
 
 /**
