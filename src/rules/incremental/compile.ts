@@ -11,11 +11,12 @@ import { print } from '../../promql/print.ts';
 import { EXTRAPOLATED, KEEPS_NAME, RANGE_KERNELS } from '../../promql/range-functions.ts';
 import type { CompileRegex } from '../../promql/regex-port.ts';
 import { BucketQuantileNode, BucketsNode } from './bucket-nodes.ts';
-import { GenericNode, VectorOfScalarNode } from './generic-node.ts';
+import { GenericNode, labelChange, VectorOfScalarNode } from './generic-node.ts';
 import { MatchNode, SetNode } from './join-nodes.ts';
 import { LeafNode, RangeNode, SelectorNode, type SlotTable } from './leaf-nodes.ts';
 import type { Cycle, ScalarNode, VectorNode } from './node.ts';
 import { AggregateNode, FunctionNode, type GroupOp, ScalarOpNode } from './op-nodes.ts';
+import { RelabelNode } from './relabel-node.ts';
 import { FallBack } from './source.ts';
 
 const GROUP_OPS: ReadonlySet<string> = new Set(['sum', 'avg', 'count', 'group', 'min', 'max']);
@@ -26,10 +27,10 @@ const GENERIC: ReadonlySet<string> = new Set([
   'sort_desc',
   'sort_by_label',
   'sort_by_label_desc',
-  'label_replace',
-  'label_join',
   'histogram_fraction',
 ]);
+/** A longer offset would keep more samples at hand than reading them again costs. */
+const OFFSET_MS_MAX = 15 * 60_000;
 const COUNTERS: ReadonlySet<string> = new Set(['rate', 'increase']);
 
 export interface CompileOptions {
@@ -104,9 +105,10 @@ export class Compiler {
 
   #build(e: Expr, onlyVisit: boolean): VectorNode | undefined {
     switch (e.kind) {
-      case 'selector':
-        plain(e);
-        return onlyVisit ? undefined : new SelectorNode(e.matchers, this.#o.lookbackMs, this.#o.slots);
+      case 'selector': {
+        const offsetMs = offsetOf(e);
+        return onlyVisit ? undefined : new SelectorNode(e.matchers, this.#o.lookbackMs, offsetMs, this.#o.slots);
+      }
       case 'unary': {
         const child = this.vector(e.expr);
         if (e.op === '+') return child;
@@ -177,6 +179,10 @@ export class Compiler {
       return onlyVisit ? undefined : new FunctionNode(child, mapper, options);
     }
     if (func === 'absent_over_time') return this.#absentOverTime(e, onlyVisit);
+    if (func === 'label_replace' || func === 'label_join') {
+      const child = this.vector(args[0]!);
+      return onlyVisit ? undefined : new RelabelNode(child, labelChange(e, this.#o.compileRegex));
+    }
     if (GENERIC.has(func)) {
       const vectors = new Map<Expr, VectorNode>();
       const scalars = new Map<Expr, ScalarNode>();
@@ -207,7 +213,7 @@ export class Compiler {
       func === 'quantile_over_time' ? [args[1]!, args[0], undefined] : [args[0]!, args[1], args[2]];
     const matrix = matrixOf(arg);
     const { selector } = matrix;
-    plain(selector);
+    const offsetMs = offsetOf(selector);
     const range = matrix.range;
     if (range.kind !== 'number') throw new FallBack('unsupported_expression');
     const p1 = first ? literal(first) : 0;
@@ -219,6 +225,7 @@ export class Compiler {
         kernel: RANGE_KERNELS.get(func)!,
         extrapolation: EXTRAPOLATED.get(func),
         rangeMs: Math.round(range.seconds * 1000),
+        offsetMs,
         keepsName: KEEPS_NAME.has(func),
         counter: COUNTERS.has(func),
         p1,
@@ -253,8 +260,13 @@ function literal(e: Expr): number {
   return e.value;
 }
 
-function plain(s: VectorSelector): void {
+/** How far back the selector looks; refuses what windows that move with the time do not serve. */
+function offsetOf(s: VectorSelector): number {
   if (s.at) throw new FallBack('at_modifier');
-  if (s.offset) throw new FallBack('offset');
   if (s.extended) throw new FallBack('extended_range');
+  if (!s.offset) return 0;
+  if (s.offset.kind !== 'number') throw new FallBack('offset');
+  const ms = Math.round(s.offset.seconds * 1000);
+  if (ms < 0 || ms > OFFSET_MS_MAX) throw new FallBack('offset');
+  return ms;
 }

@@ -1,6 +1,6 @@
 /**
  * What has no node of its own: the engine's function over the listed results of its children. Labels are made anew by
- * the engine each time, so this is for operators that see few rows (topk, sort, label_replace, absent).
+ * the engine each time, so this is for operators that see few rows (topk, sort, absent).
  */
 import { VigieError } from '../../lib/errors.ts';
 import { Labels } from '../../model/labels.ts';
@@ -68,7 +68,7 @@ export class GenericNode extends VectorNode {
   }
 
   #run(cycle: Cycle): readonly Row[] {
-    const c = this.#context(cycle.timeMs);
+    const c = contextAt(cycle.timeMs, this.#compileRegex);
     const ev: Evaluator = {
       vector: (_c, e) => {
         const node = this.#children.vectors.get(e);
@@ -80,11 +80,7 @@ export class GenericNode extends VectorNode {
         if (!node) throw new FallBack('unsupported_expression');
         return given(Float64Array.of(node.scalar(cycle)));
       },
-      text: (_c, e) => {
-        while (e.kind === 'paren') e = e.expr;
-        if (e.kind !== 'string') throw new FallBack('unsupported_expression');
-        return e.value;
-      },
+      text: texts,
     };
     try {
       const e = this.#expr;
@@ -105,30 +101,30 @@ export class GenericNode extends VectorNode {
       throw error;
     }
   }
+}
 
-  #context(timeMs: number): Context {
-    return {
-      data: new Map(),
-      infoData: new Map(),
-      lookbackMs: 0,
-      defaultStepMs: 0,
-      features: new Set(),
-      compileRegex: this.#compileRegex,
-      notes: new Annotations(),
-      meter: new QueryMeter(
-        DEFAULT_LIMITS,
-        () => 0,
-        () => false,
-      ),
-      queryStartMs: timeMs,
-      queryEndMs: timeMs,
-      queryStepMs: 0,
-      startMs: timeMs,
-      endMs: timeMs,
-      stepMs: 1,
-      n: 1,
-    };
-  }
+function contextAt(timeMs: number, compileRegex: CompileRegex): Context {
+  return {
+    data: new Map(),
+    infoData: new Map(),
+    lookbackMs: 0,
+    defaultStepMs: 0,
+    features: new Set(),
+    compileRegex,
+    notes: new Annotations(),
+    meter: new QueryMeter(
+      DEFAULT_LIMITS,
+      () => 0,
+      () => false,
+    ),
+    queryStartMs: timeMs,
+    queryEndMs: timeMs,
+    queryStepMs: 0,
+    startMs: timeMs,
+    endMs: timeMs,
+    stepMs: 1,
+    n: 1,
+  };
 }
 
 function* given<T>(value: T, pause = false): Sliced<T> {
@@ -155,6 +151,36 @@ function rowsOf(node: VectorNode, cycle: Cycle): Row[] {
       present: Uint8Array.of(FLOAT),
     });
   return out;
+}
+
+const texts = (_c: Context, e: Expr): string => {
+  while (e.kind === 'paren') e = e.expr;
+  if (e.kind !== 'string') throw new FallBack('unsupported_expression');
+  return e.value;
+};
+
+/** What label_replace or label_join makes of labels, by the engine. Throws FallBack where the call itself is an error. */
+export function labelChange(e: Call, compileRegex: CompileRegex): (labels: Labels) => Labels {
+  const apply = (rows: Row[]): readonly Row[] => {
+    const ev: Evaluator = {
+      vector: () => given(rows),
+      scalar: () => {
+        throw new FallBack('unsupported_expression');
+      },
+      text: texts,
+    };
+    try {
+      const value = finished(evaluateCall(contextAt(0, compileRegex), e, ev));
+      if (value.kind !== 'vector') throw new FallBack('unsupported_expression');
+      return value.rows;
+    } catch (error) {
+      if (error instanceof VigieError) throw new FallBack('unsupported_expression');
+      throw error;
+    }
+  };
+  apply([]);
+  return (labels) =>
+    apply([{ labels, dropName: false, values: new Float64Array(1), present: Uint8Array.of(FLOAT) }])[0]!.labels;
 }
 
 /** vector(s): one result without labels. */

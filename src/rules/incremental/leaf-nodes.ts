@@ -20,6 +20,7 @@ const NO_RESETS = new Int32Array(0);
 export abstract class LeafNode extends VectorNode {
   readonly #matchers: readonly Matcher[];
   readonly #keepMs: number;
+  readonly #offsetMs: number;
   #seriesVersion = -1;
   #selection = -1;
   protected refs: ArrayLike<number> = [];
@@ -33,10 +34,12 @@ export abstract class LeafNode extends VectorNode {
   found = 0;
   readonly #slotOf: SlotTable;
 
-  constructor(matchers: readonly Matcher[], keepMs: number, slotOf: SlotTable) {
+  /** Looks at `keepMs` up to `offsetMs` before the time of an evaluation. */
+  constructor(matchers: readonly Matcher[], keepMs: number, offsetMs: number, slotOf: SlotTable) {
     super();
     this.#matchers = matchers;
     this.#keepMs = keepMs;
+    this.#offsetMs = offsetMs;
     this.#slotOf = slotOf;
   }
 
@@ -69,7 +72,7 @@ export abstract class LeafNode extends VectorNode {
       if (slot === undefined) {
         same = false;
         slot = this.#slotOf.take(labels, cycle.rings);
-        cycle.rings.need(slot, this.#keepMs + BEHIND_MS);
+        cycle.rings.need(slot, this.#keepMs + this.#offsetMs + BEHIND_MS);
       } else if (refs[i] !== this.refs[i]) same = false;
       opened.set(labels, slot);
       slots[i] = slot;
@@ -110,8 +113,9 @@ export abstract class LeafNode extends VectorNode {
     if (this.names.length !== this.size) throw new FallBack('ambiguous_labels');
     this.n = 0;
     this.found = 0;
-    this.begin(cycle);
-    const fromMs = cycle.timeMs - this.#keepMs + 1;
+    const atMs = cycle.timeMs - this.#offsetMs;
+    this.begin(cycle, atMs);
+    const fromMs = atMs - this.#keepMs + 1;
     if (fromMs < cycle.memoryFromMs) throw new FallBack('older_than_memory');
     const { refs, slots } = this;
     const { rings, source, stamp, irregular } = cycle;
@@ -121,28 +125,28 @@ export abstract class LeafNode extends VectorNode {
         const how = source.irregularity(ref);
         if (how === 'histograms') throw new FallBack('native_histograms');
         if (how === 'disordered') {
-          this.#fromStore(cycle, id, ref, fromMs);
+          this.#fromStore(cycle, id, ref, fromMs, atMs);
           continue;
         }
       }
-      if (rings.refresh(slots[id]!, ref, fromMs, stamp)) this.fromRing(cycle, id, slots[id]!);
-      else this.#fromStore(cycle, id, ref, fromMs);
+      if (rings.refresh(slots[id]!, ref, fromMs, stamp)) this.fromRing(rings, id, slots[id]!, atMs);
+      else this.#fromStore(cycle, id, ref, fromMs, atMs);
     }
   }
 
-  #fromStore(cycle: Cycle, id: number, ref: number, fromMs: number): void {
-    const s = cycle.source.window(ref, fromMs, cycle.timeMs);
+  #fromStore(cycle: Cycle, id: number, ref: number, fromMs: number, atMs: number): void {
+    const s = cycle.source.window(ref, fromMs, atMs);
     if (!s || s.length === 0) return;
     if (s.histograms) throw new FallBack('native_histograms');
     this.found++;
-    this.fromColumns(cycle, id, s);
+    this.fromColumns(id, s);
   }
 
-  /** Before the series of one evaluation. */
-  protected begin(_cycle: Cycle): void {}
+  /** Before the series of one evaluation, whose windows end at `atMs`. */
+  protected begin(_cycle: Cycle, _atMs: number): void {}
 
-  protected abstract fromRing(cycle: Cycle, id: number, slot: number): void;
-  protected abstract fromColumns(cycle: Cycle, id: number, s: SeriesColumns): void;
+  protected abstract fromRing(rings: Rings, id: number, slot: number, atMs: number): void;
+  protected abstract fromColumns(id: number, s: SeriesColumns): void;
 }
 
 /** Rings are shared by all leaves that read a series; the last to let go frees it. */
@@ -171,8 +175,8 @@ export class SlotTable {
 export class SelectorNode extends LeafNode {
   readonly #lookbackMs: number;
 
-  constructor(matchers: readonly Matcher[], lookbackMs: number, slotOf: SlotTable) {
-    super(matchers, lookbackMs, slotOf);
+  constructor(matchers: readonly Matcher[], lookbackMs: number, offsetMs: number, slotOf: SlotTable) {
+    super(matchers, lookbackMs, offsetMs, slotOf);
     this.#lookbackMs = lookbackMs;
   }
 
@@ -180,19 +184,18 @@ export class SelectorNode extends LeafNode {
     return labels;
   }
 
-  protected fromRing(cycle: Cycle, id: number, slot: number): void {
-    const { rings, timeMs } = cycle;
+  protected fromRing(rings: Rings, id: number, slot: number, atMs: number): void {
     const base = rings.base[slot]!;
     const { times } = rings;
     let at = base + rings.end[slot]! - 1;
     const first = base + rings.start[slot]!;
-    while (at >= first && times[at]! > timeMs) at--;
-    if (at < first || times[at]! <= timeMs - this.#lookbackMs) return;
+    while (at >= first && times[at]! > atMs) at--;
+    if (at < first || times[at]! <= atMs - this.#lookbackMs) return;
     this.found++;
     this.#put(id, rings.values, at);
   }
 
-  protected fromColumns(_cycle: Cycle, id: number, s: SeriesColumns): void {
+  protected fromColumns(id: number, s: SeriesColumns): void {
     this.#put(id, s.values, s.length - 1);
   }
 
@@ -209,6 +212,7 @@ export interface RangeFunction {
   /** Of rate, increase and delta: most windows are theirs. */
   readonly extrapolation: Extrapolation | undefined;
   readonly rangeMs: number;
+  readonly offsetMs: number;
   readonly keepsName: boolean;
   /** Counters need to know where the series falls. */
   readonly counter: boolean;
@@ -221,7 +225,7 @@ export class RangeNode extends LeafNode {
   readonly #window: Window;
 
   constructor(matchers: readonly Matcher[], f: RangeFunction, slotOf: SlotTable) {
-    super(matchers, f.rangeMs, slotOf);
+    super(matchers, f.rangeMs, f.offsetMs, slotOf);
     this.#f = f;
     this.#window = {
       timeMs: 0,
@@ -235,23 +239,22 @@ export class RangeNode extends LeafNode {
     };
   }
 
-  protected override begin(cycle: Cycle): void {
+  protected override begin(cycle: Cycle, atMs: number): void {
     this.#window.timeMs = cycle.timeMs;
-    this.#window.endMs = cycle.timeMs;
+    this.#window.endMs = atMs;
   }
 
   protected rename(labels: Labels): Labels {
     return this.#f.keepsName ? labels : labels.without(METRIC_NAME);
   }
 
-  protected fromRing(cycle: Cycle, id: number, slot: number): void {
-    const { rings, timeMs } = cycle;
+  protected fromRing(rings: Rings, id: number, slot: number, atMs: number): void {
     const { times } = rings;
     const base = rings.base[slot]!;
     const first = base + rings.start[slot]!;
     let hi = base + rings.end[slot]!;
-    while (hi > first && times[hi - 1]! > timeMs) hi--;
-    const fromMs = timeMs - this.#f.rangeMs;
+    while (hi > first && times[hi - 1]! > atMs) hi--;
+    const fromMs = atMs - this.#f.rangeMs;
     if (hi === first || times[hi - 1]! <= fromMs) return;
     // the first sample inside the window: samples mostly stand at even distances, so it is near where that says
     let lo = first;
@@ -271,7 +274,7 @@ export class RangeNode extends LeafNode {
     this.#run(id, times, rings.values, lo, hi, resets);
   }
 
-  protected fromColumns(cycle: Cycle, id: number, s: SeriesColumns): void {
+  protected fromColumns(id: number, s: SeriesColumns): void {
     this.#withoutStale(id, s.timestamps.subarray(0, s.length), s.values.subarray(0, s.length));
   }
 
