@@ -121,7 +121,7 @@ export class BucketQuantileNode extends VectorNode {
   #bucketsShape = -1;
 
   constructor(buckets: BucketsNode, q: ScalarNode) {
-    super();
+    super([buckets, ...q.inputs]);
     this.#buckets = buckets;
     this.#q = q;
   }

@@ -74,25 +74,29 @@ export class Compiler {
     if (e.kind === 'paren') return this.scalar(e.expr);
     if (e.kind === 'number') {
       const { value } = e;
-      return { scalar: () => value };
+      return { inputs: [], scalar: () => value };
     }
     if (e.kind === 'unary') {
       const inner = this.scalar(e.expr);
-      return e.op === '-' ? { scalar: (c) => -inner.scalar(c) } : inner;
+      return e.op === '-' ? { inputs: inner.inputs, scalar: (c) => -inner.scalar(c) } : inner;
     }
     if (e.kind === 'binary') {
       const op = FLOAT_OPS[e.op];
       if (!op) throw new FallBack('unsupported_expression');
       const left = this.scalar(e.left);
       const right = this.scalar(e.right);
-      return { scalar: (c) => op(left.scalar(c), right.scalar(c)) };
+      return {
+        inputs: [...left.inputs, ...right.inputs],
+        scalar: (c) => op(left.scalar(c), right.scalar(c)),
+      };
     }
     if (e.kind === 'call') {
-      if (e.func === 'time') return { scalar: (c: Cycle) => c.timeMs / 1000 };
-      if (e.func === 'pi') return { scalar: () => Math.PI };
+      if (e.func === 'time') return { inputs: [], scalar: (c: Cycle) => c.timeMs / 1000 };
+      if (e.func === 'pi') return { inputs: [], scalar: () => Math.PI };
       if (e.func === 'scalar') {
         const inner = this.vector(e.args[0]!);
         return {
+          inputs: [inner],
           scalar: (c) => {
             inner.evaluate(c);
             return inner.n === 1 ? inner.values[0]! : Number.NaN;

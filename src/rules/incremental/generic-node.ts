@@ -29,7 +29,7 @@ export class GenericNode extends VectorNode {
   #ids = new Map<string, number>();
 
   constructor(expr: Call | Aggregate, children: GenericChildren, compileRegex: CompileRegex) {
-    super();
+    super([...children.vectors.values(), ...[...children.scalars.values()].flatMap((s) => s.inputs)]);
     this.#expr = expr;
     this.#children = children;
     this.#compileRegex = compileRegex;
@@ -188,7 +188,7 @@ export class VectorOfScalarNode extends VectorNode {
   readonly #scalar: ScalarNode;
 
   constructor(scalar: ScalarNode) {
-    super();
+    super(scalar.inputs);
     this.#scalar = scalar;
     this.resize(1);
   }

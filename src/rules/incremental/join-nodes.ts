@@ -25,7 +25,7 @@ abstract class JoinNode extends VectorNode {
   protected sigCount = 0;
 
   constructor(left: VectorNode, right: VectorNode, m: VectorMatching) {
-    super();
+    super([left, right]);
     this.left = left;
     this.right = right;
     this.#signature = signatureOf(m);

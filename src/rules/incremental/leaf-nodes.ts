@@ -30,13 +30,16 @@ export abstract class LeafNode extends VectorNode {
   /** Labels of the series as the store has them, by id. */
   protected series: readonly Labels[] = [];
   #opened = new Map<Labels, number>();
+  /** Stamp of the last computation, and whether any series was irregular then. */
+  #computedAt = -1;
+  #irregular = false;
   /** Series that had any sample in the window, stale markers included. */
   found = 0;
   readonly #slotOf: SlotTable;
 
   /** Looks at `keepMs` up to `offsetMs` before the time of an evaluation. */
   constructor(matchers: readonly Matcher[], keepMs: number, offsetMs: number, slotOf: SlotTable) {
-    super();
+    super([]);
     this.#matchers = matchers;
     this.#keepMs = keepMs;
     this.#offsetMs = offsetMs;
@@ -108,8 +111,24 @@ export abstract class LeafNode extends VectorNode {
     this.#selection = -1;
   }
 
+  /** No series came or went, and none has a new sample. */
+  protected override holds(cycle: Cycle): boolean {
+    const { shape, refs, slots } = this;
+    this.refreshSeries(cycle);
+    const fromMs = cycle.timeMs - this.#offsetMs - this.#keepMs + 1;
+    if (this.shape !== shape || this.#irregular || cycle.irregular || fromMs < cycle.memoryFromMs) return false;
+    const { rings, stamp } = cycle;
+    for (let id = 0; id < slots.length; id++) {
+      const slot = slots[id]!;
+      if (!rings.refresh(slot, refs[id]!, fromMs, stamp) || rings.changedAt[slot]! > this.#computedAt) return false;
+    }
+    return true;
+  }
+
   protected compute(cycle: Cycle): void {
     this.refreshSeries(cycle);
+    this.#computedAt = cycle.stamp;
+    this.#irregular = cycle.irregular;
     if (this.names.length !== this.size) throw new FallBack('ambiguous_labels');
     this.n = 0;
     this.found = 0;

@@ -27,17 +27,50 @@ export abstract class VectorNode {
   n = 0;
   ids: Int32Array = new Int32Array(0);
   values: Float64Array = new Float64Array(0);
+  /** Times it was computed: parents compare it to know whether their answer still holds. */
+  runs = 0;
+  /** What it is computed from; each says by `runs` whether it is still what it was. */
+  protected readonly inputs: readonly VectorNode[];
+  readonly #inputRuns: Float64Array;
   #stamp = -1;
+  #timeMs = Number.NaN;
+
+  constructor(inputs: readonly VectorNode[]) {
+    this.inputs = inputs;
+    this.#inputRuns = new Float64Array(inputs.length);
+  }
 
   abstract labels(id: number): Labels;
   protected abstract compute(cycle: Cycle): void;
 
-  /** Evaluates unless that was done for this stamp. Throws FallBack. */
+  /**
+   * Evaluates unless that was done for this stamp, or for this time and nothing it reads has changed since: rules of a
+   * group that read each other write in between. Throws FallBack.
+   */
   evaluate(cycle: Cycle): void {
     if (this.#stamp === cycle.stamp) return;
+    if (this.#timeMs === cycle.timeMs && this.holds(cycle)) {
+      this.#stamp = cycle.stamp;
+      return;
+    }
     this.#stamp = -1;
+    this.#timeMs = Number.NaN;
+    this.runs++;
     this.compute(cycle);
     this.#stamp = cycle.stamp;
+    this.#timeMs = cycle.timeMs;
+    for (let i = 0; i < this.inputs.length; i++) this.#inputRuns[i] = this.inputs[i]!.runs;
+  }
+
+  /** At the same time as before: is what it read still the same? */
+  protected holds(cycle: Cycle): boolean {
+    let same = true;
+    for (let i = 0; i < this.inputs.length; i++) {
+      const input = this.inputs[i]!;
+      input.evaluate(cycle);
+      if (input.runs !== this.#inputRuns[i]) same = false;
+    }
+    return same;
   }
 
   /** Room for `size` results; ids and values of an earlier evaluation are gone. */
@@ -55,5 +88,7 @@ export abstract class VectorNode {
 }
 
 export interface ScalarNode {
+  /** Vectors that it is made of; without any it depends on the time alone. */
+  readonly inputs: readonly VectorNode[];
   scalar(cycle: Cycle): number;
 }

@@ -14,8 +14,8 @@ abstract class MapNode extends VectorNode {
   #ambiguous = false;
   readonly #dropName: boolean;
 
-  constructor(child: VectorNode, dropName: boolean) {
-    super();
+  constructor(child: VectorNode, dropName: boolean, scalars: readonly ScalarNode[]) {
+    super([child, ...scalars.flatMap((s) => s.inputs)]);
     this.child = child;
     this.#dropName = dropName;
   }
@@ -49,7 +49,7 @@ export class ScalarOpNode extends MapNode {
   readonly #filter: boolean;
 
   constructor(child: VectorNode, op: FloatOp, scalar: ScalarNode, swapped: boolean, filter: boolean) {
-    super(child, !filter);
+    super(child, !filter, [scalar]);
     this.#op = op;
     this.#scalar = scalar;
     this.#swapped = swapped;
@@ -83,7 +83,11 @@ export class FunctionNode extends MapNode {
     f: (v: number, a: number, b: number) => number,
     options: { readonly a?: ScalarNode; readonly b?: ScalarNode; readonly fallback: number; readonly clamp: boolean },
   ) {
-    super(child, true);
+    super(
+      child,
+      true,
+      [options.a, options.b].filter((s) => s !== undefined),
+    );
     this.#f = f;
     this.#a = options.a;
     this.#b = options.b;
@@ -117,7 +121,7 @@ export abstract class GroupNode extends VectorNode {
   #round = 0;
 
   constructor(child: VectorNode) {
-    super();
+    super([child]);
     this.child = child;
   }
 

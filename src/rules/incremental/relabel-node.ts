@@ -15,7 +15,7 @@ export class RelabelNode extends VectorNode {
   #round = 0;
 
   constructor(child: VectorNode, change: (labels: Labels) => Labels) {
-    super();
+    super([child]);
     this.#child = child;
     this.#change = change;
   }

@@ -36,6 +36,8 @@ export class Rings implements SampleSink {
   #need: Float64Array = new Float64Array(64);
   /** State of the store (Cycle.stamp) for which a series was last brought up to date. */
   #freshAt: Float64Array = new Float64Array(64);
+  /** State of the store for which its samples last changed here. */
+  changedAt: Float64Array = new Float64Array(64);
   #slots = 0;
   #freeSlots: number[] = [];
   #current = 0;
@@ -48,7 +50,7 @@ export class Rings implements SampleSink {
   }
 
   get memoryBytes(): number {
-    return this.times.length * 16 + this.base.length * 60;
+    return this.times.length * 16 + this.base.length * 68;
   }
 
   /** A slot for a series; nothing is known of it yet. */
@@ -64,6 +66,7 @@ export class Rings implements SampleSink {
     this.lastReset[slot] = Number.NEGATIVE_INFINITY;
     this.#need[slot] = 0;
     this.#freshAt[slot] = -1;
+    this.changedAt[slot] = -1;
     return slot;
   }
 
@@ -83,15 +86,16 @@ export class Rings implements SampleSink {
    */
   refresh(slot: number, ref: number, fromMs: number, stamp: number): boolean {
     if (this.#freshAt[slot] === stamp && fromMs >= this.completeFrom[slot]!) return true;
-    const done = this.#refresh(slot, ref, fromMs);
+    const done = this.#refresh(slot, ref, fromMs, stamp);
     this.#freshAt[slot] = done ? stamp : -1;
     return done;
   }
 
-  #refresh(slot: number, ref: number, fromMs: number): boolean {
+  #refresh(slot: number, ref: number, fromMs: number, stamp: number): boolean {
     const newest = this.#source.lastTimeMs(ref);
+    if (fromMs >= this.completeFrom[slot]! && newest === this.lastTime[slot]) return true;
+    this.changedAt[slot] = stamp;
     if (fromMs >= this.completeFrom[slot]!) {
-      if (newest === this.lastTime[slot]) return true;
       if (newest > this.lastTime[slot]!) {
         this.#current = slot;
         if (this.#source.read(ref, this.lastTime[slot]!, this)) return true;
@@ -209,5 +213,6 @@ export class Rings implements SampleSink {
     this.lastReset = f64(this.lastReset);
     this.#need = f64(this.#need);
     this.#freshAt = f64(this.#freshAt);
+    this.changedAt = f64(this.changedAt);
   }
 }
