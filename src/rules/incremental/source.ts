@@ -60,6 +60,5 @@ export const FALL_BACK_REASONS = [
   'older_than_memory',
   'ambiguous_labels',
   'duplicate_match',
-  'warming_up',
 ] as const;
 export type FallBackReason = (typeof FALL_BACK_REASONS)[number];
