@@ -409,6 +409,8 @@ class Builder {
       const name = this.#of(k);
       // the one keyword that Prometheus does not take for a label here
       if (name.toLowerCase() === 'without') this.#fail(k, `unexpected <without> in grouping opts, expected label`);
+      // and the two words that its lexer reads as numbers
+      if (/^(?:inf|nan)$/i.test(name)) this.#fail(k, `unexpected number "${name}" in grouping opts, expected label`);
       return name;
     });
   }
