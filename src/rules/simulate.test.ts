@@ -34,6 +34,31 @@ const minutes = (text: string, forMin: number, keepMin = 0, hold?: string): (num
     [e.pendingAtMs, e.firedAtMs, e.endedAtMs, e.peak * 60_000].map((x) => (x === undefined ? undefined : x / 60_000)),
   );
 
+describe('labels of a rule with templates', () => {
+  const labelled = (labels: Record<string, string>, text: string) =>
+    simulateRule({
+      rule: { name: 'A', forMs: 0, keepFiringForMs: 0, labels: Labels.from(labels) },
+      series: [series(text)],
+      startMs: 0,
+      endMs: (text.length - 1) * 60_000,
+      stepMs: 60_000,
+    }).episodes.map((e) => e.labels.toObject());
+
+  it('stand in the episodes as the alert would have them', () => {
+    expect(labelled({ team: 'team-{{ $labels.i }}', i: '{{ $labels.nothing }}' }, '.55.')).toEqual([
+      { alertname: 'A', team: 'team-1' },
+    ]);
+  });
+
+  it('make another alert of another value', () => {
+    expect(labelled({ level: '{{ $value }}' }, '556').map((l) => l['level'])).toEqual(['5', '6']);
+  });
+
+  it('carry the error of what cannot be asked of the past', () => {
+    expect(labelled({ x: '{{ query "up" | len }}' }, '5')[0]!['x']).toMatch(/^<error expanding template: /);
+  });
+});
+
 describe('simulateRule', () => {
   it.each([
     ['fires at once', '..55..', 0, 0, undefined, [[2, 2, 4, 5]]],

@@ -6,6 +6,7 @@
 import { Labels, METRIC_NAME } from '../model/labels.ts';
 import { isStale, type SeriesColumns } from '../model/sample.ts';
 import { type AlertCandidate, AlertingState } from './alert-state.ts';
+import { createRuleTemplates } from './templates.ts';
 
 export const EPISODES_MAX = 10_000;
 
@@ -47,9 +48,13 @@ export interface Simulation {
 
 interface Cursor {
   readonly series: SeriesColumns;
-  readonly labels: Labels;
+  /** The alert's labels: the series' and the rule's, templates expanded. */
+  readonly labelsAt: (value: number, timeMs: number) => Labels;
   at: number;
 }
+
+// nothing is asked while history is run through: a label that queries carries the error that Prometheus would write
+const templates = createRuleTemplates({ externalUrl: '', externalLabels: Labels.EMPTY });
 
 export function simulateRule(input: SimulationInput): Simulation {
   const { rule, startMs, endMs, stepMs } = input;
@@ -67,15 +72,17 @@ export function simulateRule(input: SimulationInput): Simulation {
     for (const c of cursors) {
       const value = valueAt(c, t);
       if (value === undefined) continue;
-      candidates.push({ labels: c.labels, annotations: Labels.EMPTY, value });
-      keys.add(c.labels.key);
+      const labels = c.labelsAt(value, t);
+      candidates.push({ labels, annotations: Labels.EMPTY, value });
+      keys.add(labels.key);
     }
     for (const c of holds) {
       const value = valueAt(c, t);
-      if (value === undefined || keys.has(c.labels.key)) continue;
-      if (state.active.get(c.labels.key)?.state !== 'firing') continue;
-      candidates.push({ labels: c.labels, annotations: Labels.EMPTY, value });
-      keys.add(c.labels.key);
+      if (value === undefined) continue;
+      const labels = c.labelsAt(value, t);
+      if (keys.has(labels.key) || state.active.get(labels.key)?.state !== 'firing') continue;
+      candidates.push({ labels, annotations: Labels.EMPTY, value });
+      keys.add(labels.key);
     }
     const changes = state.step(candidates, {
       timeMs: t,
@@ -108,8 +115,19 @@ export function simulateRule(input: SimulationInput): Simulation {
 }
 
 function cursor(series: SeriesColumns, rule: SimulatedRule): Cursor {
-  const labels = series.labels.without(METRIC_NAME).merge(rule.labels).with('alertname', rule.name);
-  return { series, labels, at: 0 };
+  const own = series.labels.without(METRIC_NAME);
+  const expand = (value: number, timeMs: number): Labels => {
+    const flat: string[] = [];
+    for (const [name, text] of rule.labels.entries()) {
+      const data = { labels: series.labels, value, timeMs, name: rule.name };
+      flat.push(name, text.includes('{{') ? String(templates.expand(text, data)) : text);
+    }
+    return own.merge(Labels.fromSorted(flat)).with('alertname', rule.name);
+  };
+  const texts = [...rule.labels.entries()].map(([, text]) => text).filter((text) => text.includes('{{'));
+  if (texts.some((text) => /value|now/i.test(text))) return { series, labelsAt: expand, at: 0 };
+  const fixed = expand(0, 0);
+  return { series, labelsAt: () => fixed, at: 0 };
 }
 
 /** The value at exactly `t`; cursors only move forward. */
