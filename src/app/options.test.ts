@@ -76,6 +76,10 @@ describe('resolveOptions', () => {
     ['retention: soon\n', /vigie\.yaml:1: retention: not a valid duration/],
     ['tenant: "../x"\n', /vigie\.yaml:1: tenant: invalid tenant id/],
     ['listen: nowhere\n', /vigie\.yaml:1: listen: want host:port/],
+    [
+      'enable_features:\n  - native-histograms\n  - nonsense\n',
+      /vigie\.yaml:3: enable_features\[?\.?1\]?: feature "nonsense" is not built; want one of promql-experimental-functions/,
+    ],
     ['a: [1\n', /vigie\.yaml:\d+: /],
     ['tenant: a\ntenant: b\n', /vigie\.yaml:2: Map keys must be unique/],
     ['- 1\n', /want a mapping of settings, got a list/],

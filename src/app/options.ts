@@ -11,7 +11,12 @@ import { messageOf, VigieError } from '../lib/errors.ts';
 import { LOG_LEVELS } from '../lib/logger.ts';
 import { parseDuration } from '../model/duration.ts';
 import { tenantId } from '../model/tenant.ts';
+import { featureProblem } from './enable-features.ts';
 
+const feature = z.string().superRefine((name, context) => {
+  const problem = featureProblem(name);
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+});
 const duration = z.string().transform((text, context) => {
   try {
     return parseDuration(text);
@@ -95,7 +100,7 @@ export const optionsSchema = z.strictObject({
   prometheus_config: z.string().optional(),
   rules: z.array(z.string()).default([]),
   alertmanager_config: z.string().optional(),
-  enable_features: z.array(z.string()).default([]),
+  enable_features: z.array(feature).default([]),
   web_config_file: z.string().optional(),
   packs: z.array(z.string()).default(['host', 'api', 'vigie']),
   scrape_host: z.boolean().default(true),

@@ -10,7 +10,7 @@ import { createMailSend } from '../alerting/notify/smtp.ts';
 import { goTemplates } from '../alerting/notify/templates.ts';
 import type { AddressGuard } from '../lib/address-guard.ts';
 import type { Clock } from '../lib/clock.ts';
-import { messageOf, VigieError } from '../lib/errors.ts';
+import { isVigieError, messageOf, VigieError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { SelfMetrics } from '../lib/self-metrics.ts';
 import type { PostableAlert } from '../model/alert.ts';
@@ -61,9 +61,16 @@ export class Routing {
     });
   }
 
-  /** Throws `bad_config`. */
+  /** Throws `bad_config`, with the file where it is one. */
   check(config: EffectiveConfig): void {
-    this.service.check(tenantConfig(config));
+    try {
+      this.service.check(tenantConfig(config));
+    } catch (cause) {
+      const file = config.alertmanager?.file;
+      if (file === undefined || !isVigieError(cause, 'bad_config') || cause.message.includes(file)) throw cause;
+      const place = cause.message.replace(/^line (\d+): /, '$1: ');
+      throw new VigieError('bad_config', `${file}:${place === cause.message ? ' ' : ''}${place}`, { cause });
+    }
   }
 
   async apply(tenant: TenantId, config: EffectiveConfig): Promise<void> {

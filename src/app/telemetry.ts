@@ -7,7 +7,7 @@ import { RawSeriesMemory } from '../ingest/exposition/series-memory.ts';
 import { Redactor } from '../ingest/redaction.ts';
 import type { AddressGuard } from '../lib/address-guard.ts';
 import type { Clock } from '../lib/clock.ts';
-import { messageOf, VigieError } from '../lib/errors.ts';
+import { isVigieError, messageOf, VigieError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { SelfMetrics } from '../lib/self-metrics.ts';
 import type { TenantId } from '../model/tenant.ts';
@@ -117,7 +117,13 @@ export class Telemetry {
     this.#prometheusConfig = config;
     const baseDir = options.prometheus_config === undefined ? '.' : path.dirname(options.prometheus_config);
     if (this.#o.ownTenant !== options.tenant) await this.#service(this.#o.ownTenant).reload({ scrapeConfigs: [] });
-    await this.#service(options.tenant).reload(config ?? { scrapeConfigs: [] }, baseDir);
+    try {
+      await this.#service(options.tenant).reload(config ?? { scrapeConfigs: [] }, baseDir);
+    } catch (cause) {
+      const file = options.prometheus_config;
+      if (file === undefined || !isVigieError(cause, 'bad_config') || cause.message.includes(file)) throw cause;
+      throw new VigieError('bad_config', `${file}: ${cause.message}`, { cause });
+    }
   }
 
   /** Scraping that a tenant configured itself: addresses pass the guard, and no file of the server may be named. */

@@ -60,6 +60,8 @@ export interface EffectiveConfig {
   readonly rules: readonly SourceFile[];
   readonly alertmanager?: {
     readonly yaml: string;
+    /** The file it was read from, for messages. */
+    readonly file?: string;
     readonly trusted: boolean;
     readonly baseDir?: string;
     readonly templates?: Readonly<Record<string, string>>;
@@ -256,6 +258,7 @@ export class TenantConfigs {
       if (options.alertmanager_config !== undefined)
         alertmanager = {
           yaml: read(options.alertmanager_config),
+          file: options.alertmanager_config,
           trusted: true,
           baseDir: path.dirname(options.alertmanager_config),
         };
@@ -268,7 +271,7 @@ export class TenantConfigs {
         for (const name of readdirSync(ruleFolder).sort())
           if (/\.ya?ml$/.test(name)) rules.push({ name, text: read(path.join(ruleFolder, name)), source: 'file' });
       const routing = path.join(own, 'alertmanager.yml');
-      if (existsSync(routing)) alertmanager = { yaml: read(routing), trusted: true, baseDir: own };
+      if (existsSync(routing)) alertmanager = { yaml: read(routing), file: routing, trusted: true, baseDir: own };
       const targets = path.join(own, 'scrape.yml');
       if (existsSync(targets)) scrape = read(targets);
     }
