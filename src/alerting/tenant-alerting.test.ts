@@ -253,6 +253,25 @@ describe('inhibition', () => {
   });
 });
 
+describe('an end while inhibited', () => {
+  const yaml = `${BASE}inhibit_rules: [{ source_matchers: [sev=critical], target_matchers: [sev=warning] }]\n`;
+  it.each([
+    ['is told to whoever was told the begin', true, ['1']],
+    ['in strict parity is not told', false, []],
+  ])('%s', async (_name, orphanResolve, ended) => {
+    bench = new Bench(yaml, orphanResolve);
+    await bench.fire('1', { sev: 'warning' });
+    await bench.clock.advance(30_000);
+    expect(bench.told).toMatchObject([{ firing: ['1'] }]);
+    await bench.fire('source', { sev: 'critical', alertname: 'S' });
+    await bench.clock.advance(MIN);
+    await bench.resolve('1', { sev: 'warning' });
+    await bench.clock.advance(10 * MIN);
+    expect(bench.told.flatMap((t) => t.resolved)).toEqual(ended);
+    expect(bench.told.flatMap((t) => t.firing).sort()).toEqual(['1', 'source']);
+  });
+});
+
 describe('time intervals', () => {
   it('mute a route while they last', async () => {
     bench = new Bench(`
