@@ -37,6 +37,9 @@ const SNIPPETS: readonly string[] = [
   "slack_configs: [{ api_url: 'http://x', blocks: [] }]",
   'pagerduty_configs: [{ routing_key: a }]',
   'pagerduty_configs: [{}]',
+  'pagerduty_configs: [{ service_key: a }]',
+  'pagerduty_configs: [{ service_key: a, routing_key: b }]',
+  'pagerduty_configs: [{ service_key: a, service_key_file: b }]',
   'pagerduty_configs: [{ routing_key: a, images: [{ src: x, nope: y }] }]',
   `email_configs: [{ ${MAIL} }]`,
   'email_configs: [{ to: a, from: b }]',
@@ -141,7 +144,6 @@ const HTTP_SNIPPETS = [
 
 /** Refused by ours by name, taken by the original. */
 const OURS_ALONE: readonly string[] = [
-  'pagerduty_configs: [{ service_key: a }]',
   "slack_configs: [{ api_url: 'https://slack.com/api/chat.postMessage', update_message: true, channel: c }]",
   'sns_configs: [{ topic_arn: a, sigv4: { region: r, role_arn: x } }]',
   `email_configs: [{ ${MAIL}, auth_identity: x }]`,
@@ -196,7 +198,7 @@ describe.skipIf(peerMissing('amtool', 'sid'))('configurations', () => {
     for (const [i, s] of OURS_ALONE.entries()) {
       expect([s, theirs[both.length + i]]).toEqual([s, true]);
       expect(verdict(s)).toMatch(
-        /^refused: line \d+: .*(service_key|update_message|role_arn|auth_identity|proxy_url|max_version|tracing|event_recorder)/,
+        /^refused: line \d+: .*(update_message|role_arn|auth_identity|proxy_url|max_version|tracing|event_recorder)/,
       );
     }
   });

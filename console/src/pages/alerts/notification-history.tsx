@@ -62,7 +62,8 @@ export function NotificationHistory() {
                 key: (r) => r.state,
                 cell: (r) => (
                   <>
-                    <span className="dot" data-state={r.state === 'sent' ? 'ok' : 'err'} aria-hidden /> {r.state}
+                    <span className="dot" data-state={r.state === 'sent' ? 'ok' : 'err'} aria-hidden />{' '}
+                    {t(r.state === 'sent' ? 'why.sent' : 'why.failed')}
                   </>
                 ),
               },
