@@ -59,6 +59,15 @@ export class ProtobufReader {
     const b = this.bytes;
     let at = this.at;
     const end = this.end;
+    // a time of our days has six bytes: four make 28 bits, two more 14
+    if (at + 6 <= end && b[at + 5]! < 128) {
+      const [c0, c1, c2, c3, c4] = [b[at]!, b[at + 1]!, b[at + 2]!, b[at + 3]!, b[at + 4]!];
+      if ((c0 & c1 & c2 & c3 & c4) >= 128) {
+        this.at = at + 6;
+        const bottom = (c0 & 127) | ((c1 & 127) << 7) | ((c2 & 127) << 14) | ((c3 & 127) << 21);
+        return ((c4 & 127) | (b[at + 5]! << 7)) * 268435456 + bottom;
+      }
+    }
     let low = 0;
     let high = 0;
     for (let i = 0; i < 10 && at < end; i++) {

@@ -116,6 +116,18 @@ export class KeyCache {
     if (this.#end[entry]! - from !== length) return false;
     const own = this.#view;
     let i = 0;
+    for (; i + 16 <= length; i += 16) {
+      const a = from + i;
+      const b = start + i;
+      if (
+        ((own.getInt32(a, true) ^ view.getInt32(b, true)) |
+          (own.getInt32(a + 4, true) ^ view.getInt32(b + 4, true)) |
+          (own.getInt32(a + 8, true) ^ view.getInt32(b + 8, true)) |
+          (own.getInt32(a + 12, true) ^ view.getInt32(b + 12, true))) !==
+        0
+      )
+        return false;
+    }
     for (; i + 4 <= length; i += 4) if (own.getInt32(from + i, true) !== view.getInt32(start + i, true)) return false;
     for (; i < length; i++) if (own.getUint8(from + i) !== view.getUint8(start + i)) return false;
     return true;

@@ -305,7 +305,7 @@ class Replay {
       else if (r.type === RECORD_LATE) {
         chunks.reach(ref, t);
         chunks.flush();
-        tenant.head.append(ref, t, words[i + 2]!, words[i + 3]!, Number.POSITIVE_INFINITY, 0);
+        tenant.head.append(ref, Float64Array.of(t), words.slice(i + 2, i + 4), 0, Number.POSITIVE_INFINITY, 0);
       } else {
         one.set(words.subarray(i, i + 4), 2);
         chunks.floats(one, base, refs);

@@ -1,7 +1,8 @@
 /**
  * The samples of one tenant that are not in a block yet: per series up to 120 raw samples, before them sealed chunks,
  * in windows of one block's length. Appends and reads are synchronous and build no object per sample. It knows neither
- * files nor other tenants; durability is the WAL's business.
+ * files nor other tenants; durability is the WAL's business. (It is long because its columns are private to it: appending,
+ * replay, sealing and reading all work on them.)
  */
 import type { NativeHistogram } from '../../../model/histogram.ts';
 import type { Labels } from '../../../model/labels.ts';
@@ -90,8 +91,21 @@ export class TenantHead {
     return this.#lastT[ref]!;
   }
 
-  /** Appends one float by its bits. `oldestMs`: anything before is too old; `lateMs`: how much out of order is allowed. */
-  append(ref: number, t: number, low: number, high: number, lateMs: number, oldestMs: number): AppendOutcome {
+  /**
+   * Appends the float `times[at]` by its bits, `bits[2 * at]` and the one after. `oldestMs`: anything before is too old;
+   * `lateMs`: how much out of order is allowed. (Times and bits as arguments would become objects, one by one.)
+   */
+  append(
+    ref: number,
+    times: Float64Array,
+    bits: Uint32Array,
+    at: number,
+    lateMs: number,
+    oldestMs: number,
+  ): AppendOutcome {
+    const t = times[at]!;
+    const low = bits[2 * at]!;
+    const high = bits[2 * at + 1]!;
     const last = this.#lastT[ref]!;
     if (t <= last) {
       if (t === last) {
@@ -173,7 +187,7 @@ export class TenantHead {
         continue;
       }
       if (n > this.#rawCount[ref]!) this.#follow(ref, n, [prior, last], bits, 2 * before);
-      this.append(ref, t, bits[2 * i]!, bits[2 * i + 1]!, Number.POSITIVE_INFINITY, 0);
+      this.append(ref, times, bits, i, Number.POSITIVE_INFINITY, 0);
       before = i;
       n = this.#rawCount[ref]!;
       if (n === 0) {

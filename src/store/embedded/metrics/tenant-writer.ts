@@ -1,6 +1,7 @@
 /**
  * Appends batches of one tenant: resolves series (byte keys first), enforces quotas, puts samples into head and WAL in
- * one synchronous pass, then waits for the WAL. Batches are never partly visible to a reader of the same turn.
+ * one synchronous pass, then waits for the WAL. Batches are never partly visible to a reader of the same turn. (It is long
+ * because every refusal is explained to the sender with an example.)
  */
 import type { Clock } from '../../../lib/clock.ts';
 import { isVigieError, VigieError } from '../../../lib/errors.ts';
@@ -62,11 +63,11 @@ interface KnownVector {
   readonly removals: number;
 }
 
-interface FloatSample {
+interface LateSample {
   readonly ref: number;
   readonly t: number;
-  readonly low: number;
-  readonly high: number;
+  /** Where its bits stand in the batch. */
+  readonly at: number;
 }
 
 let refs = new Uint32Array(1024);
@@ -271,7 +272,7 @@ export class TenantWriter implements MetricsWriter {
     let base = Number.NaN;
     let inRecord = 0;
     let lastWindowMs = Number.NaN;
-    const outOfOrder: FloatSample[] = [];
+    const outOfOrder: LateSample[] = [];
     const nowMs = this.#ports.clock.monotonicMs();
     for (let i = 0; i < batch.seriesCount; i++) {
       const ref = refs[i]!;
@@ -282,9 +283,7 @@ export class TenantWriter implements MetricsWriter {
           tally.add('too_far_in_future', 1, () => this.#where(ref, t, `newest allowed ${newest}`));
           continue;
         }
-        const low = bits[2 * s]!;
-        const high = bits[2 * s + 1]!;
-        const outcome = head.append(ref, t, low, high, late, oldest);
+        const outcome = head.append(ref, timestamps, bits, s, late, oldest);
         if (outcome === REPEATED) {
           accepted++;
           continue;
@@ -295,7 +294,7 @@ export class TenantWriter implements MetricsWriter {
         }
         accepted++;
         if (outcome === LATE) {
-          outOfOrder.push({ ref, t, low, high });
+          outOfOrder.push({ ref, t, at: 2 * s });
           if (t !== lastWindowMs) head.windowAt((lastWindowMs = t)).lastWriteMs = nowMs;
           continue;
         }
@@ -305,11 +304,7 @@ export class TenantWriter implements MetricsWriter {
           beginSamples(wal, RECORD_SAMPLES, this.#tenant.walNumber, (base = t));
           inRecord = 0;
         }
-        wal.reserve(16);
-        wal.word(head.walIds[ref]!);
-        wal.word(t - base);
-        wal.word(low);
-        wal.word(high);
+        wal.sample(head.walIds[ref]!, t - base, bits, 2 * s);
         inRecord++;
         if (t !== lastWindowMs) {
           head.windowAt(t).lastWriteMs = nowMs;
@@ -318,7 +313,7 @@ export class TenantWriter implements MetricsWriter {
       }
     }
     if (inRecord > 0) wal.end();
-    this.#late(outOfOrder, wal);
+    this.#late(outOfOrder, bits, wal);
     if (head.sealed && head.sealed.length > 0) {
       putChunks(wal, this.#tenant.walNumber, head.sealed, head.walIds);
       head.sealed.length = 0;
@@ -327,19 +322,15 @@ export class TenantWriter implements MetricsWriter {
   }
 
   /** What came out of order stands apart: a chunk of the log stands for all samples in its time but for these. */
-  #late(samples: readonly FloatSample[], wal: Wal): void {
+  #late(samples: readonly LateSample[], bits: Uint32Array, wal: Wal): void {
     let base = Number.NaN;
-    samples.forEach(({ ref, t, low, high }, i) => {
+    samples.forEach(({ ref, t, at }, i) => {
       const offset = t - base;
       if (!(offset <= OFFSET_MAX && offset >= -OFFSET_MAX)) {
         if (i > 0) wal.end();
         beginSamples(wal, RECORD_LATE, this.#tenant.walNumber, (base = t));
       }
-      wal.reserve(16);
-      wal.word(this.#tenant.head.walIds[ref]!);
-      wal.word(t - base);
-      wal.word(low);
-      wal.word(high);
+      wal.sample(this.#tenant.head.walIds[ref]!, t - base, bits, at);
     });
     if (samples.length > 0) wal.end();
   }

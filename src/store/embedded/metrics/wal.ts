@@ -116,6 +116,18 @@ export class Wal {
     this.#used += 4;
   }
 
+  /** A sample in the open record of floats: number, offset, and the bits at `at`. */
+  sample(id: number, offsetMs: number, bits: Uint32Array, at: number): void {
+    if (this.#used + 24 > this.#buffer.length) this.#room(16);
+    const words = this.#words;
+    const w = this.#used >>> 2;
+    words[w] = id;
+    words[w + 1] = offsetMs;
+    words[w + 2] = bits[at]!;
+    words[w + 3] = bits[at + 1]!;
+    this.#used += 16;
+  }
+
   /** Length in bytes, then the bytes, padded to a multiple of four. */
   bytes(b: Uint8Array): void {
     this.#room(b.length + 8);
