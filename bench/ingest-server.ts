@@ -16,6 +16,7 @@ import { tenantId } from '../src/model/tenant.ts';
 import { QueryEngine } from '../src/promql/engine.ts';
 import { compileMatcher } from '../src/regex/matcher.ts';
 import { EmbeddedMetricsStore } from '../src/store/embedded/metrics/embedded-metrics-store.ts';
+import { measureLoopDelay } from './loop-delay.ts';
 
 const [folder, port] = process.argv.slice(2) as [string, string];
 const store = await EmbeddedMetricsStore.open({
@@ -34,6 +35,7 @@ const route = remoteWriteRoute({
   decode1: (b) => one.decode(b),
   decode2: (b) => two.decode(b),
 });
+const loopDelay = measureLoopDelay();
 const engine = new QueryEngine({ compileRegex: promqlRegex, monotonicMs: () => systemClock.monotonicMs() });
 const queries = prometheusQueryRoutes({ reader: (c) => store.reader(c.tenant), engine, clock: systemClock });
 createServer((request, response) => {
@@ -43,6 +45,7 @@ createServer((request, response) => {
     try {
       const tenant = tenantId(String(request.headers['x-scope-orgid'] ?? 'default'));
       if (request.url === '/stats') return void response.end(JSON.stringify(store.stats(tenant)));
+      if (request.url === '/loop') return void response.end(JSON.stringify(loopDelay()));
       if (request.url === '/cut') {
         await store.maintain({ all: true });
         return void response.end(JSON.stringify(store.stats(tenant)));
