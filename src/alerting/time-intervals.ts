@@ -67,6 +67,11 @@ function inclusive(text: string, names: readonly string[] | undefined, base: num
   };
   const begin = one(ends[0]!);
   const end = one(ends[1] ?? ends[0]!);
+  if (names === MONTHS) {
+    // Alertmanager takes any number for a month, and such a month never comes: what it accepts is accepted
+    if (begin > end) throw wrong('start of range cannot be after the end of range');
+    return [begin, end];
+  }
   if (begin < low || begin > high || end < low || end > high) throw wrong(`${text} is out of range`);
   if (begin > end && !(begin > 0 && end < 0)) throw wrong('start of range cannot be after the end of range');
   if (begin < 0 && end > 0) throw wrong('end day must be negative if start day is negative');
