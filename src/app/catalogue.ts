@@ -10,7 +10,7 @@ import { messageOf, VigieError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { TenantId } from '../model/tenant.ts';
 import type { DocumentStore } from '../store/documents.ts';
-import { templatesFolder } from './catalogue-packs.ts';
+import { catalogueFolders } from './catalogue-packs.ts';
 import type { Options } from './options.ts';
 
 export interface CatalogueInput {
@@ -31,7 +31,7 @@ export function createCatalogue(input: CatalogueInput): {
   readonly applyJobs: ApplyService;
 } {
   const { options, documents, clock, logger } = input;
-  const folders = () => [templatesFolder(), ...options().catalogue.folders];
+  const folders = () => catalogueFolders(options());
   const catalogue = new CatalogueService({
     folders,
     config: () => options().catalogue,

@@ -11,7 +11,7 @@ import type { FeatureItem, HealthAnswer } from '../http/contract/overview.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isVigieError, messageOf } from '../lib/errors.ts';
 import { isLoopback } from '../tenancy/authenticator.ts';
-import { templatesFolder } from './catalogue-packs.ts';
+import { catalogueFolders } from './catalogue-packs.ts';
 import { askPrograms, type ProgramAnswer } from './connected-programs.ts';
 import { openDataFolder } from './data-folder.ts';
 import type { Options, ResolvedOptions } from './options.ts';
@@ -55,7 +55,7 @@ export async function diagnose(input: DoctorInput): Promise<readonly Finding[]> 
     ...exposureFindings(options),
     ...limitFindings(readOr('/proc/self/limits')),
     ...fileFindings(options),
-    ...packFindings(options.packs, packNames(templatesFolder())),
+    ...packFindings(options.packs, [...new Set(catalogueFolders(options).flatMap((f) => packNames(f)))]),
     ...programs.map(programFinding),
     ...(await serverFindings(input, held.running)),
   ];

@@ -153,7 +153,8 @@ async function checkFile(
   } catch (error) {
     return { findings: wrong(error, 'bad-syntax'), what: 'not readable' };
   }
-  if (Array.isArray(data['groups'])) return checkRuleFile(file, text, ports, wrong);
+  // by the key alone: a wrong value below it is for the reader of rule files to name
+  if ('groups' in data) return checkRuleFile(file, text, ports, wrong);
   if (Array.isArray(data['tests'])) {
     const failed = await runTestFile(file);
     return {

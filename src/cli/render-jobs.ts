@@ -44,7 +44,9 @@ export function renderJobs(
 ): readonly RenderJob[] {
   if (flags.format !== 'files' && flags.format !== 'kubernetes')
     throw new VigieError('bad_config', `--format: got ${JSON.stringify(flags.format)}, want files or kubernetes`);
-  const { options } = resolveOptions({ flags: {}, env: context.env, file: configFile });
+  // where `apply` sends to is nothing that rendering asks, and serve's own back ends are not meant here
+  const { ELASTICSEARCH_URL: _elasticsearch, JAEGER_URL: _jaeger, ...env } = context.env;
+  const { options } = resolveOptions({ flags: {}, env, file: configFile });
   const asked = flags.environment ?? [options.environment];
   const environments = asked.includes('all') ? ENVIRONMENTS : (asked as Environment[]);
   for (const e of environments)

@@ -35,6 +35,7 @@ const FILES: readonly (readonly [
     true,
     `${RULES}      - { alert: A, expr: up == 0, for: 5m, annotations: { s: "{{ $value }}" } }\n`,
   ],
+  ['groups that are no list', 'rules', false, 'groups: 5\n', /groups.*list|list.*groups|sequence/],
   ['bad expression', 'rules', false, `${RULES}      - { alert: A, expr: "sum(up" }\n`, /:4/],
   ['bad duration', 'rules', false, `${RULES}      - { alert: A, expr: up, for: 5 minutes }\n`, /5 minutes/],
   [
