@@ -84,6 +84,7 @@ describe('nothing alarms that did not happen', () => {
     'every third missing': (i) => [i * 300, i % 3 ? null : 10 + noise(i)],
     infinite: (i) => [i * 300, i % 50 === 0 ? Number.POSITIVE_INFINITY : 5 + noise(i)],
     resetting: (i) => [i * 300, (i % 100) * 7],
+    'sparse, another period': (i) => [i * 300, i % 45 === 0 ? 1 : 0],
     sparse: (i) => [i * 300, i % 40 === 0 ? 1 : 0],
     negative: (i) => [i * 300, -500 + 3 * noise(i)],
     tiny: (i) => [i * 300, 1e-250 * (3 + 0.2 * noise(i))],

@@ -10,6 +10,8 @@ const WEEK_SECONDS = 7 * DAY_SECONDS;
 const DAY_BINS = 144;
 const WEEK_BINS = 168;
 const RING = 32;
+/** Equal values after which an alert is not raised for what they are. */
+const STALE_POINTS = 4;
 const MEMBERS = 7;
 /** Values beyond this magnitude are cut: differences must stay finite. */
 const VALUE_MAX = 1e300;
@@ -73,7 +75,9 @@ export const DETECTOR_TUNING = {
   weights: [0, 1, 1, 3, 0.2, 0.3, 0] as number[],
   /** Points in which a suppressed repeat fades by 1/e. */
   holdPoints: 200,
-  shortRate: 0.05,
+  shortRate: 0.0275,
+  /** Hours of history that what an hour of the week adds must outweigh, whatever the step: its first visit counts 2/3. */
+  weekPrior: 0.5,
   mediumRate: 0.01,
   rawShare: 1,
   surpriseShare: 0,
@@ -197,7 +201,9 @@ class StreamingDetector implements Detector {
     const dayCount = p[d + 2]!;
     const weekCount = p[w + 1]!;
     const seasonalDay = (p[d]! * dayCount) / (dayCount + 2);
-    const seasonalWeek = (p[w]! * weekCount) / (weekCount + 6);
+    const seasonalWeek =
+      (p[w]! * weekCount) /
+      (weekCount + DETECTOR_TUNING.weekPrior * (a[STEP]! > 0 ? clamp(3600 / a[STEP]!, 1, 60) : 6));
 
     const eLocal = v - a[LEVEL]!;
     const daySeason = a[SLOW]! + seasonalDay;
@@ -288,7 +294,9 @@ class StreamingDetector implements Detector {
     out.alertScore = 1 - Math.exp(-fresh / DETECTOR_TUNING.scoreScale);
     // A point far outside both its expectation and all that was ever seen needs no long history of sums to be rare.
     const plain = this.members[0]! > DETECTOR_TUNING.plainInnovation && this.members[3]! > DETECTOR_TUNING.plainNovelty;
-    out.alert = fresh > this.#alertAt && (plain || surprise > DETECTOR_TUNING.alertSurprise);
+    // A value that has stood still is no news, whatever the profiles expected instead; standing still itself may be.
+    const stale = a[FLAT]! >= STALE_POINTS && this.members[5] === 0;
+    out.alert = !stale && fresh > this.#alertAt && (plain || surprise > DETECTOR_TUNING.alertSurprise);
     return out;
   }
 }
