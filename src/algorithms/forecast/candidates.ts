@@ -69,8 +69,7 @@ function shaped(values: Float64Array, season: number, longest: number, lags: rea
   return [
     { name: 'rest-day', fit: rest(12, few, 1) },
     { name: 'rest-days', fit: rest(12, few, 4) },
-    { name: 'rest-rich', fit: rest(12, all, 4) },
-    { name: 'rest-rich-long', fit: rest(24, all, 7) },
+    { name: 'rest-rich', fit: rest(24, all, 7) },
     {
       name: 'profile',
       fit: (end) =>
