@@ -26,6 +26,12 @@ export function slices(values: readonly (number | null)[]): Slice[] {
   });
 }
 
+/** A little less than its length, so that neighbours stay apart, and the rest of the ring empty. */
+const dashes = (length: number): string => {
+  const drawn = length >= WHOLE ? WHOLE : Math.max(0.2, length - 0.4);
+  return `${drawn} ${WHOLE - drawn}`;
+};
+
 export function PieChart({ panel, data, height, values }: BodyProps) {
   const theme = useComputedColorScheme('light');
   const { value } = useText();
@@ -35,12 +41,12 @@ export function PieChart({ panel, data, height, values }: BodyProps) {
     f.config.color?.mode === 'fixed' && f.colour ? f.colour : seriesColour(i, theme);
   const size = Math.max(70, Math.min(height, 260));
   return (
-    <div style={{ display: 'flex', flexWrap: 'wrap', gap: 12, alignItems: 'center', height: '100%', overflow: 'auto' }}>
+    <div style={{ display: 'flex', gap: 12, alignItems: 'center', height: '100%', minHeight: 0 }}>
       <svg
         viewBox="0 0 100 100"
         role="img"
         aria-label={figures.map((f, i) => `${f.name}: ${f.text}, ${value(parts[i]!.length, 'percent')}`).join('; ')}
-        style={{ width: size, flex: '0 1 auto', maxWidth: '100%' }}
+        style={{ width: `min(${size}px, 45%)`, flex: 'none' }}
       >
         {parts.map(
           (p, i) =>
@@ -54,7 +60,7 @@ export function PieChart({ panel, data, height, values }: BodyProps) {
                 stroke={colour(figures[i]!, i)}
                 strokeWidth={18}
                 pathLength={WHOLE}
-                strokeDasharray={`${Math.max(0.2, p.length - 0.4)} ${WHOLE}`}
+                strokeDasharray={dashes(p.length)}
                 strokeDashoffset={WHOLE / 4 - p.from}
               >
                 <title>{`${figures[i]!.name}: ${figures[i]!.text}`}</title>
@@ -66,7 +72,16 @@ export function PieChart({ panel, data, height, values }: BodyProps) {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls where it is small
         tabIndex={0}
         aria-label={panel.title}
-        style={{ listStyle: 'none', margin: 0, padding: 0, flex: '1 1 140px', minWidth: 0, fontSize: 13 }}
+        style={{
+          listStyle: 'none',
+          margin: 0,
+          padding: 0,
+          flex: 1,
+          minWidth: 0,
+          maxHeight: '100%',
+          overflow: 'auto',
+          fontSize: 13,
+        }}
       >
         {figures.map((f, i) => (
           <li key={i} style={{ display: 'flex', gap: 8, alignItems: 'center', padding: '2px 0' }}>

@@ -17,6 +17,8 @@ import { TimeAxis } from './time-axis.tsx';
 const LANES_MAX = 60;
 const LANE_PX = 24;
 const NAME_WIDTH = 'clamp(70px, 22%, 220px)';
+/** Narrower steps of a history would be more gap than state. */
+const APART_PX_MIN = 4;
 /** States listed below the lanes. */
 const STATES_MAX = 12;
 
@@ -145,7 +147,7 @@ function LaneCanvas({
       const x = s.from * step;
       const w = (s.to - s.from) * step;
       g.fillStyle = s.fill;
-      g.fillRect(x, 0, apart ? Math.max(1, w - scale) : Math.ceil(w), c.height);
+      g.fillRect(x, 0, apart && w >= APART_PX_MIN * scale ? w - scale : Math.ceil(w), c.height);
       if (!written || g.measureText(s.text).width + 8 * scale > w) continue;
       g.fillStyle = inkOn(s.fill);
       g.fillText(s.text, x + 5 * scale, c.height / 2 + 4 * scale);

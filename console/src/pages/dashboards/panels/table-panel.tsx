@@ -70,7 +70,13 @@ export function TablePanel({ panel, data, values: variables }: BodyProps) {
         const [link] = (config.links ?? []).length > 0 ? linksOf(config, page, about) : [];
         const inside = <CellText value={v} text={shown.text} colour={colour} config={config} highest={highest} />;
         return link ? (
-          <a href={link.href} title={link.text} target={link.newTab ? '_blank' : undefined} rel="noreferrer noopener">
+          <a
+            href={link.href}
+            title={link.text}
+            target={link.newTab ? '_blank' : undefined}
+            rel="noreferrer noopener"
+            style={{ color: 'var(--mantine-color-anchor)' }}
+          >
             {inside}
           </a>
         ) : (
