@@ -36,6 +36,7 @@ async function setUp(options: { byTenants?: boolean; silent?: boolean } = {}) {
   const own = new Map<string, Record<string, PackOverride>>();
   const audited: { tenant: string; action: string; target: string; after: unknown }[] = [];
   const clock = new FakeClock();
+  const documents = new MemoryDocuments();
   const jobs = new ApplyService({
     config: () => catalogueConfigSchema.parse({ tenants: { a: {}, b: {} }, packs: ['api', 'host', 'vigie'] }),
     sections: () => DEFAULT_SECTIONS,
@@ -46,7 +47,7 @@ async function setUp(options: { byTenants?: boolean; silent?: boolean } = {}) {
       options.silent ? {} : { prometheusUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
     own: async (tenant) => own.get(tenant) ?? {},
     operators: () => 'platform' as TenantId,
-    documents: new MemoryDocuments(),
+    documents,
     clock,
     run: runInThread,
   });
@@ -65,6 +66,8 @@ async function setUp(options: { byTenants?: boolean; silent?: boolean } = {}) {
     const pattern = id && id !== 'apply' ? `${P}/:id` : at;
     const route = routes.find((r) => r.method === method && r.path === pattern)!;
     const { tenant = 'a', role = 'platform_admin' } = who;
+    // no two jobs start in one millisecond, so that their order is known
+    if (method === 'POST') clock.advance(1);
     const answer = await route.handle({
       context: { tenant, role, principal: { id: 'u', kind: 'key', name: 'Ada' } } as unknown as RequestContext,
       params: { id: id ?? '' },
@@ -91,6 +94,7 @@ async function setUp(options: { byTenants?: boolean; silent?: boolean } = {}) {
     own,
     audited,
     clock,
+    documents,
     prometheus,
     jobs,
     folder: folder.path,
@@ -186,6 +190,10 @@ describe('diff and apply of the catalogue', { timeout: 60_000 }, () => {
     expect(await s.run({ scope: 'all' })).toMatchObject({ state: 'done' });
     const { jobs } = await s.ask<CatalogueJobsAnswer>('GET', P);
     expect(jobs.map((j) => j.state)).toEqual(['done', 'canceled']);
+    // a job of a process that is gone: its document says that it runs, and nobody has touched it since
+    const kept = s.documents.collection<object>('a' as TenantId, { name: 'catalogue_jobs', indexed: ['startedAtMs'] });
+    await kept.put('gone', { ...jobs[0]!, id: 'gone', scope: 'tenant', state: 'running' });
+    expect(await s.ask('GET', `${P}/gone`)).toMatchObject({ state: 'interrupted', files: [] });
   });
 
   it('shows and does for a tenant its own part alone', async () => {
