@@ -50,6 +50,9 @@ export interface PlaybookRun {
 
 export interface PlaybookView extends PlaybookState {
   readonly playbook: Playbook;
+  /** What its actions do, in words, and how it would be undone. */
+  readonly plan: readonly string[];
+  readonly undo: readonly string[];
   /** Why it would not run now; '' when it would. */
   readonly objection: string;
 }
@@ -426,7 +429,13 @@ export class Remediation {
   #view(stored: StoredPlaybook): PlaybookView {
     const { raw, digest: _d, ...state } = stored;
     const playbook = checked(raw);
-    return { ...state, playbook, objection: objection(playbook, state, this.#p.clock.now()) ?? '' };
+    return {
+      ...state,
+      playbook,
+      plan: playbook.act.map(describeAction),
+      undo: playbook.roll_back.map(describeAction),
+      objection: objection(playbook, state, this.#p.clock.now()) ?? '',
+    };
   }
 
   async #change(tenant: TenantId, name: string, to: (s: StoredPlaybook) => PlaybookState): Promise<StoredPlaybook> {

@@ -9,6 +9,8 @@ import type {
 import type {
   ContactsAnswer,
   DocumentInput,
+  DrillRun,
+  DrillsAnswer,
   MaintenanceAnswer,
   OnCallAnswer,
   PoliciesAnswer,
@@ -16,6 +18,14 @@ import type {
   ShiftsAnswer,
 } from '../../../src/http/contract/on-call.ts';
 import type { CoverageResponse, RehearsalAnswer, RehearsalInput } from '../../../src/http/contract/rehearsal.ts';
+import type { PlaybookRun, PlaybookRunsAnswer, PlaybooksAnswer } from '../../../src/http/contract/remediation.ts';
+import type {
+  PublicStatus,
+  StakeholderUpdate,
+  StatusPage,
+  StatusPageAnswer,
+  StatusPageInput,
+} from '../../../src/http/contract/status-page.ts';
 import { request, tenantPath } from './client.ts';
 
 const BASE = '/vigie/v1';
@@ -47,12 +57,33 @@ export const takeShift = (
 ): Promise<unknown> => request(t, `${BASE}/on-call/schedules/${id(name)}/overrides`, { method: 'POST', json });
 export const policies = (t: string): Promise<PoliciesAnswer> => request(t, `${BASE}/on-call/policies`);
 export const contacts = (t: string): Promise<ContactsAnswer> => request(t, `${BASE}/on-call/contacts`);
-export const saveDocument = (
-  t: string,
-  kind: 'schedules' | 'policies' | 'contacts',
-  json: DocumentInput,
-): Promise<unknown> => request(t, `${BASE}/on-call/${kind}`, { method: 'PUT', json });
+export type DocumentKind = 'schedules' | 'policies' | 'contacts' | 'drills' | 'playbooks';
+export const saveDocument = (t: string, kind: DocumentKind, json: DocumentInput): Promise<unknown> =>
+  request(t, kind === 'playbooks' ? `${BASE}/playbooks` : `${BASE}/on-call/${kind}`, { method: 'PUT', json });
 export const maintenance = (t: string): Promise<MaintenanceAnswer> => request(t, `${BASE}/maintenance`);
 export const coverage = (t: string): Promise<CoverageResponse> => request(t, `${BASE}/on-call/coverage`);
 export const rehearse = (t: string, json: RehearsalInput): Promise<RehearsalAnswer> =>
   request(t, `${BASE}/rehearsals`, { method: 'POST', json });
+
+export const drills = (t: string): Promise<DrillsAnswer> => request(t, `${BASE}/on-call/drills`);
+export const holdDrill = (t: string, name: string): Promise<DrillRun> =>
+  request(t, `${BASE}/on-call/drills/${id(name)}/runs`, { method: 'POST' });
+
+export const playbooks = (t: string): Promise<PlaybooksAnswer> => request(t, `${BASE}/playbooks`);
+export const armPlaybook = (t: string, name: string, armed: boolean): Promise<unknown> =>
+  request(t, `${BASE}/playbooks/${id(name)}/arm`, { method: 'POST', json: { armed } });
+export const runPlaybook = (t: string, name: string, key: string, dryRun: boolean): Promise<PlaybookRun> =>
+  request(t, `${BASE}/playbooks/${id(name)}/runs`, { method: 'POST', json: { incident: key, dryRun } });
+export const playbookRuns = (t: string): Promise<PlaybookRunsAnswer> => request(t, `${BASE}/playbook-runs`);
+
+export const statusPage = (t: string): Promise<StatusPageAnswer> => request(t, `${BASE}/status-page`);
+export const saveStatusPage = (t: string, json: StatusPageInput): Promise<StatusPage> =>
+  request(t, `${BASE}/status-page`, { method: 'PUT', json });
+export const publicStatusPath = (slug: string): string => `${BASE}/public/status/${id(slug)}`;
+export const publicStatus = (slug: string): Promise<PublicStatus> =>
+  request('', `${publicStatusPath(slug)}/summary.json`);
+export const postUpdate = (
+  t: string,
+  key: string,
+  json: Pick<StakeholderUpdate, 'status' | 'title' | 'text'>,
+): Promise<StakeholderUpdate> => request(t, `${BASE}/incidents/${id(key)}/updates`, { method: 'POST', json });

@@ -11,6 +11,14 @@ export const runInput = z.strictObject({ incident: z.string().max(40), dryRun: z
 export interface PlaybooksAnswer {
   readonly playbooks: readonly PlaybookView[];
   readonly enabled: boolean;
+  /** Live incidents with an alert that a playbook is for and that was not repaired by it. */
+  readonly proposals: readonly {
+    readonly playbook: string;
+    readonly incident: string;
+    readonly title: string;
+    /** Why it does not run by itself; '' when it would. */
+    readonly objection: string;
+  }[];
 }
 export interface PlaybookRunsAnswer {
   readonly runs: readonly PlaybookRun[];

@@ -17,3 +17,10 @@ export const updateInput = z.strictObject({
   title: z.string().min(1).max(200),
   text: z.string().min(1).max(5_000),
 });
+export type StatusPageInput = z.input<typeof statusPageInput>;
+/** `GET /vigie/v1/status-page`. */
+export interface StatusPageAnswer {
+  readonly page: StatusPage | null;
+  /** Newest first. */
+  readonly updates: readonly StakeholderUpdate[];
+}

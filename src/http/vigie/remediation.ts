@@ -1,13 +1,15 @@
 /** /vigie/v1/playbooks: the first level's repairs; dry run by default, armed by a person. */
 import { parseDocument } from 'yaml';
-import type { Remediation } from '../../automation/remediation.ts';
+import { signalFor } from '../../automation/playbook.ts';
+import type { PlaybookView, Remediation } from '../../automation/remediation.ts';
+import type { Incident } from '../../incidents/incident.ts';
 import type { IncidentService } from '../../incidents/incident-service.ts';
 import { VigieError } from '../../lib/errors.ts';
 import { yamlProblem, yamlValue } from '../../lib/nesting.ts';
 import type { RequestContext } from '../../tenancy/context.ts';
 import { parseBody } from '../body.ts';
 import { documentInput } from '../contract/on-call.ts';
-import { armInput, runInput } from '../contract/remediation.ts';
+import { armInput, type PlaybooksAnswer, runInput } from '../contract/remediation.ts';
 import { ADMIN, EDITOR, RESPONDER, type Route, VIEWER } from '../route.ts';
 
 export interface RemediationRoutePorts {
@@ -34,7 +36,12 @@ export function remediationRoutes({ remediation, incidents, enabled, audit }: Re
       path: '/vigie/v1/playbooks',
       access: VIEWER,
       summary: 'List playbooks, whether they are armed, and what keeps them from running',
-      handle: async ({ context }) => ({ json: { playbooks: await remediation.list(context.tenant), enabled } }),
+      handle: async ({ context }) => {
+        const playbooks = await remediation.list(context.tenant);
+        const live = (await incidents.tenant(context.tenant)).live();
+        const answer: PlaybooksAnswer = { playbooks, enabled, proposals: proposalsOf(playbooks, live) };
+        return { json: answer };
+      },
     },
     {
       ...base,
@@ -123,4 +130,18 @@ export function remediationRoutes({ remediation, incidents, enabled, audit }: Re
       handle: async ({ context }) => ({ json: { runs: await remediation.runs(context.tenant) } }),
     },
   ];
+}
+
+/** Proposals listed at most. */
+const PROPOSALS_MAX = 200;
+
+function proposalsOf(playbooks: readonly PlaybookView[], live: readonly Incident[]): PlaybooksAnswer['proposals'] {
+  const out = [];
+  for (const incident of live)
+    for (const { playbook, objection } of playbooks) {
+      if (out.length >= PROPOSALS_MAX) return out;
+      if (signalFor(playbook, incident.alerts))
+        out.push({ playbook: playbook.name, incident: incident.id, title: incident.title, objection });
+    }
+  return out;
 }

@@ -22,6 +22,8 @@ import {
   IconSettings,
   IconTarget,
   IconTimeline,
+  IconTool,
+  IconWorld,
 } from '@tabler/icons-react';
 import { Link, useLocation } from '@tanstack/react-router';
 import type { Key } from '../../lib/i18n.ts';
@@ -40,6 +42,8 @@ export const PLACES: readonly Place[] = [
   { path: '/alerts', label: 'nav.alerts', icon: IconBell, hotkey: '2' },
   { path: '/incidents', label: 'nav.incidents', icon: IconFlame },
   { path: '/schedules', label: 'nav.schedules', icon: IconCalendarEvent },
+  { path: '/playbooks', label: 'nav.playbooks', icon: IconTool },
+  { path: '/status-page', label: 'nav.statusPage', icon: IconWorld },
   { path: '/rehearsal', label: 'nav.rehearsal', icon: IconPlayerTrackNext },
   { path: '/silences', label: 'nav.silences', icon: IconBellOff, hotkey: '3' },
   { path: '/routes', label: 'nav.routes', icon: IconRoute },

@@ -1,20 +1,14 @@
-/** A schedule, policy or contact as YAML: written here, checked and kept by the server, its complaint shown as it is. */
+/** A schedule, policy, contact, drill or playbook as YAML: written here, checked and kept by the server, its complaint shown as it is. */
 import { Button, Textarea } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { saveDocument } from '../../api/incidents.ts';
+import { type DocumentKind, saveDocument } from '../../api/incidents.ts';
 import { Panel, Problem } from '../../components/states.tsx';
 import { useText } from '../../lib/use-text.ts';
 import { useView } from '../../lib/view.ts';
 
-export function DocumentEditor({
-  kind,
-  example,
-}: {
-  readonly kind: 'schedules' | 'policies' | 'contacts';
-  readonly example: string;
-}) {
+export function DocumentEditor({ kind, example }: { readonly kind: DocumentKind; readonly example: string }) {
   const { t } = useText();
   const { tenant } = useView();
   const queries = useQueryClient();
@@ -24,7 +18,7 @@ export function DocumentEditor({
     onSuccess: () => {
       setYaml('');
       notifications.show({ message: t('schedules.saved') });
-      for (const key of ['schedules', 'policies', 'contacts', 'on-call', 'shifts', 'coverage'])
+      for (const key of ['schedules', 'policies', 'contacts', 'on-call', 'shifts', 'coverage', 'drills', 'playbooks'])
         void queries.invalidateQueries({ queryKey: [key] });
     },
   });

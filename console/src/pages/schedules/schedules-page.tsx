@@ -9,9 +9,10 @@ import { useText } from '../../lib/use-text.ts';
 import { useView } from '../../lib/view.ts';
 import { Coverage } from './coverage.tsx';
 import { DocumentEditor } from './document-editor.tsx';
+import { Drills } from './drills.tsx';
 import { ShiftCalendar } from './shift-calendar.tsx';
 
-const PANES = ['calendar', 'policies', 'contacts', 'coverage'] as const;
+const PANES = ['calendar', 'policies', 'contacts', 'coverage', 'drills'] as const;
 
 export function SchedulesPage() {
   const { t } = useText();
@@ -34,6 +35,7 @@ export function SchedulesPage() {
       {pane === 'policies' && <Policies />}
       {pane === 'contacts' && <Contacts />}
       {pane === 'coverage' && <Coverage />}
+      {pane === 'drills' && <Drills />}
     </Page>
   );
 }
