@@ -3,6 +3,9 @@
  * engines with the present or a proposed configuration. Recorded series that were not recorded yet in that period are
  * computed from their rules, so that a rehearsal reaches back further than the rules do.
  */
+
+import type { Decision } from '../alerting/history.ts';
+import { isOfIncident } from '../incidents/message.ts';
 import { messageOf, VigieError } from '../lib/errors.ts';
 import type { Labels } from '../model/labels.ts';
 import type { SeriesColumns } from '../model/sample.ts';
@@ -182,15 +185,21 @@ async function sentOf(
   const kept = alerting.history.kept();
   const first = kept[0];
   if (!first || first.atMs > fromMs) return undefined;
-  return kept
-    .filter((d) => d.verdict === 'sent' && d.atMs >= fromMs && d.atMs <= toMs)
-    .map((d) => ({
-      atMs: d.atMs,
-      to: d.receiver,
-      kind: 'notification' as const,
-      about: d.groupKey,
-      reason: d.reason,
-      rules: [],
-      resolved: d.firing === 0,
-    }));
+  return toldOf(kept.filter((d) => d.atMs >= fromMs && d.atMs <= toMs));
+}
+
+/**
+ * What routing told, of what alerting decided: one entry for a receiver with several integrations, and none for what
+ * incidents said to a receiver themselves, which a rehearsal lists as pages.
+ */
+export function toldOf(decisions: readonly Decision[]): readonly Told[] {
+  const told = new Map<string, Told>();
+  for (const d of decisions) {
+    if (d.verdict !== 'sent' || isOfIncident(d.groupKey)) continue;
+    const resolved = d.firing === 0;
+    const key = JSON.stringify([d.atMs, d.receiver, d.groupKey, resolved]);
+    const { atMs, receiver: to, groupKey: about, reason } = d;
+    if (!told.has(key)) told.set(key, { atMs, to, kind: 'notification', about, reason, rules: [], resolved });
+  }
+  return [...told.values()];
 }

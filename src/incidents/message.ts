@@ -116,7 +116,10 @@ export function composeMessage(input: MessageInput): OutgoingMessage {
 }
 
 /** What belongs together for programs that keep incidents of their own; unique over tenants, which may share one. */
-export const groupKeyOf = (tenant: string, incident: string): string => `incident:${tenant}/${incident}`;
+export const groupKeyOf = (tenant: string, incident: string): string => `${INCIDENT_KEY}${tenant}/${incident}`;
+const INCIDENT_KEY = 'incident:';
+/** Said by incidents themselves: a route's key begins with its matchers. */
+export const isOfIncident = (groupKey: string): boolean => groupKey.startsWith(INCIDENT_KEY);
 
 function host(url: string): string {
   try {
