@@ -15,6 +15,11 @@ export const SEND_TO_MS_MAX = 5 * 60_000;
 export const SPOKEN_MAX = 20_000;
 export const SPOKEN_MS = 7 * 86_400_000;
 
+/** A mail to a person reads as it was written: no table of labels, each link once. */
+const MAIL_SUBJECT = '{{ or .CommonAnnotations.summary .CommonLabels.alertname }}';
+const MAIL_TEXT = '{{ or .CommonAnnotations.description .CommonAnnotations.summary .CommonLabels.alertname }}';
+const MAIL_HTML = `<!doctype html><meta charset="utf-8"><div style="font:15px/1.5 sans-serif;white-space:pre-line">${MAIL_TEXT}</div>`;
+
 export type DirectTarget = { readonly receiver: string } | { readonly email: string };
 
 export interface DirectMessage {
@@ -64,7 +69,7 @@ export function directIntegrations(
       'bad_config',
       'no mail server is configured: set smtp_smarthost and smtp_from in global, or add an email receiver',
     );
-  const headers = { ...(mail.config['headers'] as Record<string, string>), To: target.email };
+  const headers = { ...(mail.config['headers'] as Record<string, string>), To: target.email, Subject: MAIL_SUBJECT };
   return {
     // what templates and the history show, and one queue per address
     receiver: `mailto:${target.email}`,
@@ -74,7 +79,7 @@ export function directIntegrations(
         index: 0,
         http: mail.http,
         sendResolved: true,
-        config: { ...mail.config, to: target.email, headers },
+        config: { ...mail.config, to: target.email, headers, text: MAIL_TEXT, html: MAIL_HTML },
       },
     ],
   };

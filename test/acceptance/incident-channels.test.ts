@@ -192,7 +192,9 @@ describe('one incident, the programs people use', () => {
     expect(new Set(mine.map((m) => m.messageId)).size).toBe(3);
     expect(mine.at(-1)!.subject).toContain('RESOLVED');
     // each link once: a reader should not have to choose between two of the same
-    expect(mine[0]!.html.split('token=').length - 1).toBeGreaterThanOrEqual(3);
+    expect(mine[0]!.subject).toMatch(/^\[P\d\] INC-\d+ mail$/);
+    for (const body of [mine[0]!.text, mine[0]!.html]) expect(body.split('token=').length - 1).toBe(3);
+    expect(mine[0]!.text).toMatch(/^INC-\d+, P\d, open, level L2\n/);
     const other = await opened(vigie, 'another');
     await eventually('another thread', async () => to.mails.length >= 7);
     expect(to.mails.at(-1)!.messageId).toContain(other.toLowerCase());
