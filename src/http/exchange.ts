@@ -61,23 +61,63 @@ export function frameworkExchange(
   };
 }
 
+/** An answer waits for others at most about this long, plus the work of one request. */
+const GATHER_MS_MAX = 1;
+/** So many answers are written at the latest. */
+const GATHERED_MAX = 256;
+
+/**
+ * Small answers of one turn of the event loop, written one after another at its end. Waking the other side is what a
+ * write costs most, several times the work of a small query on a virtual machine; side by side, it is woken once.
+ */
+export class AnswerQueue {
+  readonly #nowMs: () => number;
+  #waiting: (() => void)[] = [];
+  #sinceMs = 0;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  add(write: () => void): void {
+    if (this.#waiting.length === 0) {
+      this.#sinceMs = this.#nowMs();
+      setImmediate(this.#flush);
+    }
+    this.#waiting.push(write);
+    if (this.#waiting.length >= GATHERED_MAX || this.#nowMs() - this.#sinceMs > GATHER_MS_MAX) this.#flush();
+  }
+
+  readonly #flush = (): void => {
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const write of waiting) write();
+  };
+}
+
 const NO_PARAMS: Readonly<Record<string, string>> = {};
 
-/** `bodyBytesMax`: larger bodies are refused while they arrive. `closing`: the connection ends with this answer. */
+export interface DirectOptions {
+  /** Larger bodies are refused while they arrive. */
+  readonly bodyBytesMax: number;
+  /** Connections end with the next answer. */
+  readonly closing: () => boolean;
+  readonly queue: AnswerQueue;
+}
+
 export class DirectExchange implements Exchange {
   readonly raw: IncomingMessage;
   readonly params = NO_PARAMS;
   readonly pathTenant = undefined;
   readonly #response: ServerResponse;
-  readonly #bodyBytesMax: number;
-  readonly #closing: () => boolean;
+  readonly #options: DirectOptions;
   #overflow = false;
 
-  constructor(raw: IncomingMessage, response: ServerResponse, bodyBytesMax: number, closing: () => boolean) {
+  constructor(raw: IncomingMessage, response: ServerResponse, options: DirectOptions) {
     this.raw = raw;
     this.#response = response;
-    this.#bodyBytesMax = bodyBytesMax;
-    this.#closing = closing;
+    this.#options = options;
   }
 
   get url(): string {
@@ -97,7 +137,7 @@ export class DirectExchange implements Exchange {
     if (method === 'GET') return EMPTY;
     const declared = headers['content-length'];
     if (declared === undefined ? headers['transfer-encoding'] === undefined : declared === '0') return EMPTY;
-    const max = this.#bodyBytesMax;
+    const max = this.#options.bodyBytesMax;
     const tooLarge = (): VigieError => {
       this.#overflow = true;
       return new VigieError('too_large', 'the request body exceeds the limit of this endpoint');
@@ -127,7 +167,7 @@ export class DirectExchange implements Exchange {
     const response = this.#response;
     const all: Record<string, string | number> = { ...headers };
     // whoever sends more than is taken is not read to the end
-    if (this.#overflow || this.#closing()) all['connection'] = 'close';
+    if (this.#overflow || this.#options.closing()) all['connection'] = 'close';
     if (isStream(body)) {
       response.writeHead(status, all);
       response.flushHeaders();
@@ -138,8 +178,10 @@ export class DirectExchange implements Exchange {
       all['content-type'] ??= typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream';
       all['content-length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     }
-    response.writeHead(status, all);
-    if (body.length === 0 || status === 204) response.end();
-    else response.end(body);
+    this.#options.queue.add(() => {
+      response.writeHead(status, all);
+      if (body.length === 0 || status === 204) response.end();
+      else response.end(body);
+    });
   }
 }

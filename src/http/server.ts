@@ -14,7 +14,14 @@ import type { Counter, SelfMetrics } from '../lib/self-metrics.ts';
 import { type RequestContext, roleAtLeast } from '../tenancy/context.ts';
 import { methodsByPath } from './allowed-methods.ts';
 import { asVigieError, errorAnswer } from './error-body.ts';
-import { DirectExchange, type Exchange, frameworkExchange, isStream } from './exchange.ts';
+import {
+  AnswerQueue,
+  DirectExchange,
+  type DirectOptions,
+  type Exchange,
+  frameworkExchange,
+  isStream,
+} from './exchange.ts';
 import type { Access, HttpAnswer, HttpRequest, Route, RouteFamily } from './route.ts';
 
 /** Largest body a route takes unless it says otherwise, after decompression. */
@@ -194,15 +201,15 @@ export class HttpServer {
     }
     const { server } = this.#fastify;
     const framework = server.listeners('request') as ((raw: IncomingMessage, response: ServerResponse) => void)[];
+    const direct: DirectOptions = {
+      bodyBytesMax: WIRE_BYTES_MAX,
+      closing: () => this.#draining,
+      queue: new AnswerQueue(() => options.clock.monotonicMs()),
+    };
     server.removeAllListeners('request');
     server.on('request', (raw: IncomingMessage, response: ServerResponse) => {
       const found = this.#direct.get(`${raw.method} ${pathOf(raw.url ?? '/')}`);
-      if (found)
-        void this.#handle(
-          found.route,
-          new DirectExchange(raw, response, WIRE_BYTES_MAX, () => this.#draining),
-          found.observe,
-        );
+      if (found) void this.#handle(found.route, new DirectExchange(raw, response, direct), found.observe);
       else for (const listener of framework) listener.call(server, raw, response);
     });
   }
