@@ -194,6 +194,29 @@ describe('RuleService', () => {
     expect(steps(w)).toEqual(['inactive>pending', 'pending>firing', 'firing>inactive']);
   });
 
+  it('keeps what was watched over restarts that come before the next evaluation', async () => {
+    const w = new World();
+    const long = HIGH.replace('1m', '30m');
+    {
+      await using service = w.service();
+      await service.configure(A, [file(long)]);
+      await w.run(15 * 60_000, A, { 'x{i="1"}': 9 });
+    }
+    for (let restart = 0; restart < 3; restart++) {
+      await w.clock.advance(60_000);
+      await using service = w.service();
+      await service.configure(A, [file(long)]);
+      const alert = service.view(A).groups[0]!.rules[0]!.alerts[0]!;
+      // 15 minutes were watched, however often it was started since
+      expect((w.clock.now() - alert.activeAtMs) / 60_000).toBeGreaterThan(14);
+      expect((w.clock.now() - alert.activeAtMs) / 60_000).toBeLessThan(16);
+    }
+    await using service = w.service();
+    await service.configure(A, [file(long)]);
+    await w.run(16 * 60_000, A, { 'x{i="1"}': 9 });
+    expect(service.view(A).groups[0]!.rules[0]!.state).toBe('firing');
+  });
+
   it('restores `for` from ALERTS_FOR_STATE when no state was saved', async () => {
     const w = new World();
     const long = HIGH.replace('1m', '30m');

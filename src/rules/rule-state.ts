@@ -102,14 +102,18 @@ export function restoreGroup(group: RunningGroup, state: SavedState, nowMs: numb
       if (restored.state === 'pending')
         restored.activeAtMs = restoredActiveAt({
           activeAtMs: restored.activeAtMs,
-          downAtMs: saved.lastSlotMs,
+          // 0 was written by releases that were stopped again before they had evaluated
+          downAtMs: saved.lastSlotMs > 0 ? saved.lastSlotMs : state.savedAtMs,
           nowMs,
           forMs: rule.spec.forMs,
           gracePeriodMs: 0,
         });
+      restored.activeAtMs = Math.min(restored.activeAtMs, nowMs);
       group.adopt(rule, restored, context);
     }
   }
+  // the time without us is accounted for: stopped again before it evaluates, it goes on from here
+  group.lastSlotMs = nowMs;
   return true;
 }
 
