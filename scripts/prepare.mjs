@@ -3,7 +3,16 @@
 // before node_modules (and the Node 24 in it) exists. Does nothing, in well under a second, when all is fresh.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
 
@@ -107,6 +116,8 @@ if (!holds(installStamp, installed) || !existsSync(node24)) {
   takeLock();
   if (!holds(installStamp, installed) || !existsSync(node24)) {
     console.error('vigie: installing dependencies (first start or changed lockfile) ...');
+    // npm would follow a link and empty the folder of another checkout
+    if (lstatSync('node_modules', { throwIfNoEntry: false })?.isSymbolicLink()) unlinkSync('node_modules');
     npm('ci', '--include=dev'); // also where NODE_ENV=production
     if (!existsSync(node24)) npm('rebuild', 'node', '--ignore-scripts=false'); // where ignore-scripts is set
     writeFileSync(installStamp, installed);
