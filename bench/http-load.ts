@@ -1,17 +1,25 @@
 /**
  * The load of bench/http.ts as a process of its own, so that its share of the machine can be told: keep-alive
  * connections that send the next request when the answer of the last one is complete. Prints one JSON line.
- * Usage: node bench/http-load.ts <port> <seconds> <connections>
+ * Usage: node bench/http-load.ts <port> <seconds> <connections> [readers|senders]
  */
 import { connect } from 'node:net';
 import { RemoteWriteEncoder } from '../src/demo/remote-write-client.ts';
 import { Labels } from '../src/model/labels.ts';
 
 const [port, seconds, connections] = process.argv.slice(2).map(Number) as [number, number, number];
-/** Series one connection writes, one sample each, in each of its writes. */
-const SERIES = 20;
-/** Of ten requests: seven small instant queries, one range query, two writes. */
-const TURNS = ['q', 'q', 'w', 'q', 'q', 'r', 'q', 'w', 'q', 'q'] as const;
+/**
+ * Ten requests in turn: q a small instant query, r a range query, w a write. `readers`: dashboards and API clients
+ * ask most; `senders`: what a server sees that many agents write to.
+ */
+const MIXES = {
+  readers: ['q', 'q', 'w', 'q', 'q', 'r', 'q', 'w', 'q', 'q'],
+  senders: ['w', 'w', 'q', 'w', 'w', 'r', 'w', 'w', 'q', 'w'],
+} as const;
+const mix = (process.argv[5] ?? 'readers') as keyof typeof MIXES;
+const TURNS = MIXES[mix];
+/** Series one connection writes, one sample each, in each of its writes; `senders` stays below a tenant's rate limit. */
+const SERIES = mix === 'readers' ? 20 : 10;
 
 const base = Math.floor(Date.now() / 1000) * 1000 - 3_600_000;
 const durations: number[] = [];

@@ -1,7 +1,8 @@
 /**
- * How many small mixed requests a second: 70 % instant queries, 10 % range queries, 20 % remote writes over 64 keep-alive
- * connections, against Vigie (the whole server, as `vigie serve` starts it) and against Prometheus, in turn, in one run.
- * The generator shares the cores; what it took is printed beside. Usage: node bench/http.ts [seconds] [rounds]
+ * How many small mixed requests a second over 64 keep-alive connections, against Vigie (the whole server, as `vigie
+ * serve` starts it) and against Prometheus, in turn, in one run. `readers`: 70 % instant queries, 10 % range queries,
+ * 20 % remote writes; `senders`: 20 %, 10 %, 70 %. The generator shares the cores; what it took is printed beside.
+ * Usage: node bench/http.ts [seconds] [rounds] [readers|senders]
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -11,6 +12,8 @@ import { startVigie } from '../test/support/vigie.ts';
 
 const seconds = Number(process.argv[2] ?? 8);
 const rounds = Number(process.argv[3] ?? 3);
+const mix = process.argv[4] ?? 'readers';
+if (mix !== 'readers' && mix !== 'senders') throw new Error(`the mix is ${mix}, want readers or senders`);
 const CONNECTIONS = 64;
 const TICKS = 100;
 
@@ -35,6 +38,7 @@ const load = (port: number): Load =>
       String(port),
       String(seconds),
       String(CONNECTIONS),
+      mix,
     ]).toString(),
   ) as Load;
 
@@ -82,7 +86,7 @@ const results = new Map<string, { load: Load; cpu: number }[]>(peers.map((p) => 
 for (let round = 0; round < rounds; round++) for (const peer of peers) results.get(peer.name)!.push(await peer.run());
 
 console.log(
-  `${CONNECTIONS} connections, ${seconds} s, ${rounds} alternated rounds, medians; server and generator share the cores`,
+  `${mix}: ${CONNECTIONS} connections, ${seconds} s, ${rounds} alternated rounds, medians; server and generator share the cores`,
 );
 const figures = new Map<string, { rate: number; cpu: number }>();
 for (const [name, list] of results) {
