@@ -21,6 +21,7 @@ const handlers: Record<string, Route['handle']> = {
   nothing: () => ({}),
   created: () => ({ status: 201, json: { a: 1 } }),
   empty: () => ({ status: 200, body: '' }),
+  'bad-header': () => ({ headers: { 'x-more': 'a\r\nb' }, body: 'x' }),
   fails: () => {
     throw new VigieError('quota', 'too much', { details: { retryAfterMs: 1500 } });
   },
@@ -148,6 +149,12 @@ describe('requests that pass the framework by', () => {
       compared++;
     }
     expect(compared).toBe(cases.length);
+  });
+
+  it('a header that cannot be written spoils that answer alone', async () => {
+    const [bad, good] = await Promise.all([ask('/api/vigie/bad-header', {}), ask('/api/vigie/text', {})]);
+    expect(bad.status).toBe(500);
+    expect(good.status).toBe(200);
   });
 
   it('refuse a body that grows over what any route takes, and end the connection', async () => {

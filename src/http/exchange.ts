@@ -178,8 +178,9 @@ export class DirectExchange implements Exchange {
       all['content-type'] ??= typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream';
       all['content-length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     }
+    // at once, for a header that cannot be written must fail this answer and no other; nothing is sent before end()
+    response.writeHead(status, all);
     this.#options.queue.add(() => {
-      response.writeHead(status, all);
       if (body.length === 0 || status === 204) response.end();
       else response.end(body);
     });

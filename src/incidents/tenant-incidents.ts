@@ -1,6 +1,7 @@
 /**
  * The incidents of one tenant: takes signals, correlates, keeps the life cycle, takes escalation steps when they are
  * due, and does what people ask. A change and the messages it causes are stored together before anything is said.
+ * Long because every way an incident changes goes through one lock and one write here.
  */
 import { messageOf, VigieError } from '../lib/errors.ts';
 import { Labels } from '../model/labels.ts';

@@ -1,4 +1,7 @@
-/** /vigie/v1/incidents, the hooks that feed them, and the links and callbacks that act from where people are. */
+/**
+ * /vigie/v1/incidents, the hooks that feed them, and the links and callbacks that act from where people are. Long
+ * because it is one table of routes; what they do is in src/incidents.
+ */
 import { hashKey } from '../../alerting/notify/http-post.ts';
 import {
   type CallbackWish,
