@@ -74,7 +74,7 @@ export function plotOptions(o: PlotSetup): uPlot.Options {
       axis(false, props.percent ? SHARE_UNIT : unit),
       ...(series.some((s) => s.right) ? [axis(true, series.find((s) => s.right)?.unit ?? unit)] : []),
     ],
-    series: [{}, ...series.map((s, i) => lineOf(s, i, colours[i]!))],
+    series: [{}, ...series.map((s, i) => lineOf(s, i, colours[i]!, series.length))],
     hooks: {
       draw: [(u) => drawMarks(u, latest().thresholds ?? [], latest().marks ?? [], (name) => namedColour(name, theme))],
       setCursor: [(u) => o.onCursor(u.cursor.idx ?? undefined)],
@@ -91,14 +91,21 @@ export function plotOptions(o: PlotSetup): uPlot.Options {
   };
 }
 
-function lineOf(s: ChartSeries, i: number, colour: string): uPlot.Series {
+/**
+ * Past this many lines, they are drawn a pixel wide and without dashes: nobody tells so many apart by their dashes, and
+ * drawing wide or dashed ones takes most of the time of a frame.
+ */
+const CROWD = 40;
+
+export function lineOf(s: ChartSeries, i: number, colour: string, lines: number): uPlot.Series {
+  const crowd = lines > CROWD;
   const fill = s.fill || (s.stack === undefined ? 0 : STACK_FILL);
   return {
     label: s.name,
     scale: s.right ? 'y2' : 'y',
     stroke: colour,
-    width: s.quiet ? 0.5 : s.points === 'only' ? 0 : (s.width ?? 1.6),
-    dash: s.dashed ? [6, 4] : [...seriesDash(i)],
+    width: s.quiet ? 0.5 : s.points === 'only' ? 0 : (s.width ?? (crowd ? 1 : 1.6)),
+    dash: s.dashed ? [6, 4] : crowd ? [] : [...seriesDash(i)],
     spanGaps: s.spanGaps ?? false,
     ...(fill ? { fill: withAlpha(colour, fill) } : {}),
     ...(s.points === 'only'
