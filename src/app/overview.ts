@@ -230,6 +230,7 @@ export class Overview {
       targets,
       storage: {
         bytes: stats.diskBytes,
+        headBytes: stats.memoryBytes,
         retentionMs:
           i.directory.get(tenant)?.limits.retention_seconds !== undefined
             ? i.directory.limits(tenant).retention_seconds! * 1000

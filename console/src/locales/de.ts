@@ -208,6 +208,8 @@ export const de: Record<keyof typeof en, string> = {
   'overview.load': 'Last (1 min)',
   'overview.memory': 'Arbeitsspeicher',
   'overview.network': 'Netz',
+  'overview.hostSoon': 'Die ersten Werte kommen mit den nächsten Abrufen, innerhalb einer Minute.',
+  'overview.inHead': 'in Speicher und Protokoll, noch kein Block',
   'overview.noHost': 'Für diesen Mandanten sind keine Host-Metriken eingegangen.',
   'overview.pending': '{{count}} wartend',
   'overview.refused': '{{count}} abgelehnt',

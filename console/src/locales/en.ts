@@ -206,6 +206,8 @@ export const en = {
   'overview.load': 'Load (1 min)',
   'overview.memory': 'Memory',
   'overview.network': 'Network',
+  'overview.hostSoon': 'The first values come with the next scrapes, within a minute.',
+  'overview.inHead': 'in memory and log, no block yet',
   'overview.noHost': 'No host metrics have arrived for this tenant.',
   'overview.pending': '{{count}} pending',
   'overview.refused': '{{count}} refused',

@@ -208,6 +208,8 @@ export const fr: Record<keyof typeof en, string> = {
   'overview.load': 'Charge (1 min)',
   'overview.memory': 'Mémoire',
   'overview.network': 'Réseau',
+  'overview.hostSoon': 'Les premières valeurs arrivent avec les prochaines collectes, en moins d’une minute.',
+  'overview.inHead': 'en mémoire et journal, pas encore de bloc',
   'overview.noHost': 'Aucune métrique d’hôte reçue pour ce locataire.',
   'overview.pending': '{{count}} en attente',
   'overview.refused': '{{count}} refusés',

@@ -52,7 +52,14 @@ export interface OverviewAnswer {
     readonly lastEvaluationAtMs?: number;
   };
   readonly targets: { readonly up: number; readonly down: number; readonly unknown: number };
-  readonly storage: { readonly bytes: number; readonly retentionMs: number; readonly diskFreeBytes?: number };
+  readonly storage: {
+    /** In blocks. */
+    readonly bytes: number;
+    /** What the newest samples take in memory, before they are cut into a block; they stand in the log too. */
+    readonly headBytes: number;
+    readonly retentionMs: number;
+    readonly diskFreeBytes?: number;
+  };
   /** Latest notification problems, newest first, at most 5. */
   readonly notifications: { readonly sent: number; readonly failed: number };
   readonly demo: boolean;

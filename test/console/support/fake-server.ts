@@ -558,7 +558,7 @@ function overview(): OverviewAnswer {
     ingest: { samplesPerSecond: 1_234, activeSeries: 12_345, refused: { quota: 3 } },
     rules: { groups: 2, rules: 14, failing: 0, unknown: 1, lastEvaluationAtMs: Date.now() - 4_000 },
     targets: { up: 3, down: 1, unknown: 0 },
-    storage: { bytes: 48_000_000, retentionMs: 30 * 86_400_000, diskFreeBytes: 52e9 },
+    storage: { bytes: 48_000_000, headBytes: 0, retentionMs: 30 * 86_400_000, diskFreeBytes: 52e9 },
     notifications: { sent: 10, failed: 0 },
     demo: false,
   };

@@ -15,6 +15,8 @@ import { ActiveAlerts } from './active-alerts.tsx';
 import { FirstRun } from './first-run.tsx';
 
 const REFRESH_MS = 10_000;
+/** A rate over a minute has its first value after two scrapes. */
+const FIRST_VALUES_MS = 60_000;
 const SIGNALS = 'count by (__name__) ({__name__=~"http_requests_total|node_cpu_seconds_total"})';
 const DISK = 'fstype!~"tmpfs|ramfs|overlay|squashfs|devtmpfs|nsfs|proc"';
 
@@ -40,6 +42,7 @@ export function OverviewPage() {
     refetchInterval: REFRESH_MS,
   });
   const { services, host } = useSignals();
+  const early = query.data !== undefined && query.data.atMs - query.data.startedAtMs < FIRST_VALUES_MS;
   return (
     <Page title={t('nav.overview')}>
       <FirstRun />
@@ -51,7 +54,7 @@ export function OverviewPage() {
         </Panel>
         {query.data && <Health data={query.data} />}
         {services && <ServiceCharts />}
-        {host && <HostCharts />}
+        {host && <HostCharts early={early} />}
       </div>
     </Page>
   );
@@ -86,23 +89,27 @@ function ServiceCharts() {
   );
 }
 
-function HostCharts() {
+function HostCharts({ early }: { readonly early: boolean }) {
   const { t } = useText();
+  const emptyHint = t(early ? 'overview.hostSoon' : 'overview.noHost');
   return (
     <>
       <Chart
+        emptyHint={emptyHint}
         title={t('overview.cpu')}
         expr={'100 * (1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[1m])))'}
         unit="percent"
         max={100}
       />
       <Chart
+        emptyHint={emptyHint}
         title={t('overview.memory')}
         expr={'100 * (1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes)'}
         unit="percent"
         max={100}
       />
       <Chart
+        emptyHint={emptyHint}
         title={t('overview.disk')}
         expr={`100 * (1 - node_filesystem_avail_bytes{${DISK}} / node_filesystem_size_bytes{${DISK}})`}
         legend="{{mountpoint}}"
@@ -110,6 +117,7 @@ function HostCharts() {
         max={100}
       />
       <Chart
+        emptyHint={emptyHint}
         title={t('overview.diskIo')}
         expr={
           'sum by (instance, device) (rate(node_disk_read_bytes_total[1m]) + rate(node_disk_written_bytes_total[1m]))'
@@ -118,6 +126,7 @@ function HostCharts() {
         unit="binBps"
       />
       <Chart
+        emptyHint={emptyHint}
         title={t('overview.network')}
         expr={
           'sum by (device) (rate(node_network_receive_bytes_total{device!="lo"}[1m]) + rate(node_network_transmit_bytes_total{device!="lo"}[1m]))'
@@ -125,7 +134,7 @@ function HostCharts() {
         legend="{{device}}"
         unit="Bps"
       />
-      <Chart title={t('overview.load')} expr="node_load1" />
+      <Chart title={t('overview.load')} expr="node_load1" emptyHint={emptyHint} />
     </>
   );
 }
@@ -136,12 +145,14 @@ function Chart({
   legend = '{{instance}}',
   unit,
   max,
+  emptyHint,
 }: {
   readonly title: string;
   readonly expr: string;
   readonly legend?: string;
   readonly unit?: string;
   readonly max?: number;
+  readonly emptyHint?: string;
 }) {
   const { t } = useText();
   const { search } = useView();
@@ -165,7 +176,7 @@ function Chart({
         expr={expr}
         legend={legend}
         min={0}
-        emptyHint={t('overview.noHost')}
+        {...(emptyHint ? { emptyHint } : {})}
         {...(unit ? { unit } : {})}
         {...(max ? { max } : {})}
       />
@@ -269,11 +280,13 @@ function Tiles({ data }: { readonly data: OverviewAnswer }) {
       <Tile
         to="/administration"
         label={t('overview.storage')}
-        value={value(data.storage.bytes, 'bytes')}
+        value={value(data.storage.bytes || data.storage.headBytes, 'bytes')}
         detail={
-          data.storage.diskFreeBytes === undefined
-            ? ''
-            : t('overview.free', { size: value(data.storage.diskFreeBytes, 'bytes') })
+          data.storage.bytes === 0 && data.storage.headBytes > 0
+            ? t('overview.inHead')
+            : data.storage.diskFreeBytes === undefined
+              ? ''
+              : t('overview.free', { size: value(data.storage.diskFreeBytes, 'bytes') })
         }
       />
     </div>
