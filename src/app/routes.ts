@@ -53,7 +53,7 @@ import { RemoteWrite1Decoder } from '../ingest/remote-write/decode-v1.ts';
 import { RemoteWrite2Decoder } from '../ingest/remote-write/decode-v2.ts';
 import { SnappyDecoder } from '../ingest/snappy.ts';
 import type { Clock } from '../lib/clock.ts';
-import { VigieError } from '../lib/errors.ts';
+import { messageOf, VigieError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { SelfMetrics } from '../lib/self-metrics.ts';
 import type { EventLog } from '../live/event-log.ts';
@@ -152,6 +152,8 @@ export interface RouteParts {
 }
 
 /** Alerts in a snapshot of the live stream; more must be fetched. */
+/** Slack takes answers to a press for half an hour; a person waits no longer than this. */
+const CHAT_ANSWER_MS_MAX = 10_000;
 const SNAPSHOT_ALERTS_MAX = 1_000;
 
 export function routeTable(p: RouteParts): {
@@ -347,6 +349,19 @@ export function routeTable(p: RouteParts): {
       clock: p.clock,
       linkKey: p.incidents.linkKey,
       callbackSecret: (tenant, program) => p.incidents.callbackSecret(tenant, program),
+      answerSlack: (url, answer) => {
+        p.routing
+          .guardedHttp({
+            method: 'POST',
+            url,
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify(answer),
+            http: { followRedirects: false },
+            signal: AbortSignal.timeout(CHAT_ANSWER_MS_MAX),
+          })
+          // the button has worked; who pressed it misses the words
+          .catch((error: unknown) => p.logger.warn('Slack took no answer to a button', { error: messageOf(error) }));
+      },
       silence: async (tenant, silences, { durationMs, comment, createdBy }) => {
         const alerting = await p.routing.service.tenant(tenant);
         const startsAtMs = p.clock.now();

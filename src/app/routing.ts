@@ -5,6 +5,7 @@ import { AlertingService, EMPTY_CONFIG, type TenantConfig } from '../alerting/al
 import type { ConfigPorts } from '../alerting/config-ports.ts';
 import type { AlertForwarder, ForwardTarget } from '../alerting/forwarder.ts';
 import type { Decision } from '../alerting/history.ts';
+import type { HttpSend } from '../alerting/notify/channel.ts';
 import { createHttpSend } from '../alerting/notify/http-send.ts';
 import { createMailSend } from '../alerting/notify/smtp.ts';
 import { goTemplates } from '../alerting/notify/templates.ts';
@@ -33,6 +34,8 @@ export interface RoutingInput {
 
 export class Routing {
   readonly service: AlertingService;
+  /** To addresses that others name: internal ones are refused. */
+  readonly guardedHttp: HttpSend;
   readonly #input: RoutingInput;
   readonly #wanted = new Map<TenantId, TenantConfig>();
 
@@ -41,6 +44,7 @@ export class Routing {
     const { clock, logger, metrics } = input;
     const trusted = { http: createHttpSend(undefined), mail: createMailSend(undefined) };
     const guarded = { http: createHttpSend(input.guard), mail: createMailSend(input.guard) };
+    this.guardedHttp = guarded.http;
     const decisions = metrics.counter(
       'vigie_notification_decisions_total',
       'What became of notifications: sent, failed, silenced, inhibited, muted_by_time, not_needed.',

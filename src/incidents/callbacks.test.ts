@@ -42,6 +42,23 @@ describe('Slack', () => {
       actor: 'slack:ben',
     });
     expect(() => readSlack(Buffer.from('payload=%7B%7D'))).toThrow(/button/);
+    // a press in a block is answered at Slack's own address, and at no other
+    const press = (response_url: string) =>
+      readSlack(
+        Buffer.from(
+          `payload=${encodeURIComponent(JSON.stringify({ type: 'block_actions', response_url, user: { username: 'ada' }, actions: [{ action_id: 'vigie_snooze', value: 'snooze:INC-3' }] }))}`,
+        ),
+      );
+    const hooks = 'https://hooks.slack.com/actions/T0/1/abc-D_9';
+    expect(press(hooks)).toEqual({ action: 'snooze', incident: 'INC-3', actor: 'slack:ada', answerTo: hooks });
+    for (const other of [
+      'http://hooks.slack.com/actions/x',
+      'https://hooks.slack.com.evil.example/x',
+      'https://hooks.slack.com@127.0.0.1/x',
+      'https://127.0.0.1/x',
+      '',
+    ])
+      expect(press(other)).toEqual({ action: 'snooze', incident: 'INC-3', actor: 'slack:ada' });
   });
 });
 

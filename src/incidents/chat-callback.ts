@@ -13,6 +13,8 @@ export interface CallbackWish {
   readonly action: LinkAction;
   readonly incident: string;
   readonly actor: string;
+  /** Where Slack takes what is said to who pressed: it shows nothing of the answer to a press in a block. */
+  readonly answerTo?: string;
 }
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
@@ -80,8 +82,14 @@ export function readSlack(body: Buffer): CallbackWish {
   const actions = payload['actions'];
   const user = (payload['user'] ?? {}) as Record<string, unknown>;
   const first = (Array.isArray(actions) ? actions[0] : undefined) as Record<string, unknown> | undefined;
-  return wishOf(first?.['value'], `slack:${text(user['username']) || text(user['name']) || text(user['id'])}`);
+  const wish = wishOf(first?.['value'], `slack:${text(user['username']) || text(user['name']) || text(user['id'])}`);
+  const to = payload['response_url'];
+  return payload['type'] === 'block_actions' && typeof to === 'string' && SLACK_ANSWER.test(to)
+    ? { ...wish, answerTo: to }
+    : wish;
 }
+/** Signed or not, nothing is posted anywhere else. */
+const SLACK_ANSWER = /^https:\/\/hooks\.slack(-gov)?\.com\/[\w/-]{1,300}$/;
 
 /** An interaction; `ping` when Discord only asks whether we check signatures. */
 export function readDiscord(body: Buffer): CallbackWish | 'ping' {

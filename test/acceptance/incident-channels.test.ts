@@ -14,12 +14,14 @@ const folder = mkdtempSync(path.join(tmpdir(), 'vigie-incident-channels-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const config = (to: Receivers): string => `
-global: { smtp_smarthost: '127.0.0.1:${to.smtpPort}', smtp_from: vigie@x.test, smtp_require_tls: false, pagerduty_url: '${to.url}/pagerduty' }
+global: { slack_api_url: '${to.url}/slack/hook', smtp_smarthost: '127.0.0.1:${to.smtpPort}', smtp_from: vigie@x.test, smtp_require_tls: false, pagerduty_url: '${to.url}/pagerduty' }
 route: { receiver: nobody }
 receivers:
   - name: nobody
   - name: discord
     discord_configs: [{ webhook_url: '${to.url}/discord/hook?thread_id=7', message: '{{ .CommonAnnotations.description }}' }]
+  - name: slack
+    slack_configs: [{ channel: '#ops' }]
   - name: pager
     pagerduty_configs: [{ routing_key: key, description: 'no id in here' }]
 `;
@@ -30,7 +32,13 @@ const POLICY = {
   steps: [
     {
       level: 'L2',
-      notify: [{ receiver: 'discord' }, { receiver: 'pager' }, { contact: 'ada' }, { contact: 'ben' }],
+      notify: [
+        { receiver: 'discord' },
+        { receiver: 'slack' },
+        { receiver: 'pager' },
+        { contact: 'ada' },
+        { contact: 'ben' },
+      ],
       timeout: '2s',
     },
     { level: 'L3', notify: [{ contact: 'ada' }], timeout: '10m' },
@@ -133,6 +141,56 @@ describe('one incident, the programs people use', () => {
     });
     expect(await stateOf(vigie, second)).toMatchObject({ state: 'acknowledged', acknowledgedBy: 'discord:ben' });
     expect(await (await press(`snooze:${second}`)).json()).toMatchObject({ data: { content: `${second}: snoozed` } });
+  }, 60_000);
+
+  it('Slack: links until presses come back, then buttons that acknowledge', async () => {
+    await using w = await world();
+    const { vigie, posted } = w;
+    interface Block {
+      readonly blocks?: readonly [{ readonly type: string; readonly elements: readonly SlackButton[] }];
+    }
+    interface SlackButton {
+      readonly text: { readonly text: string };
+      readonly url?: string;
+      readonly value?: string;
+    }
+    const row = (message: Received): readonly SlackButton[] =>
+      (message.body['attachments'] as Block[]).flatMap((a) => a.blocks?.flatMap((b) => b.elements) ?? []);
+    const first = await opened(vigie, 'first');
+    const linked = await eventually('a message with links', async () => posted('slack')[0]);
+    expect(row(linked).map((b) => [b.text.text, b.value])).toEqual([
+      ['Acknowledge', undefined],
+      ['Snooze 1 h', undefined],
+      ['Escalate', undefined],
+    ]);
+    // its own text is empty by default
+    expect((linked.body['attachments'] as [{ text: string }])[0].text).toContain('Who is hit:');
+    expect((await fetch(row(linked)[0]!.url!, { method: 'POST' })).status).toBe(200);
+    expect(await stateOf(vigie, first)).toMatchObject({ state: 'acknowledged', acknowledgedBy: 'slack' });
+
+    await put(vigie, '/vigie/v1/callback-secrets/slack', { secret: 'signing-secret' });
+    const before = posted('slack').length;
+    const second = await opened(vigie, 'second');
+    const message = await eventually('a message with buttons', async () => posted('slack')[before]);
+    expect(row(message).map((b) => [b.value, b.url])).toEqual([
+      [`acknowledge:${second}`, undefined],
+      [`snooze:${second}`, undefined],
+      [`escalate:${second}`, undefined],
+    ]);
+    const press = async (value: string, secret = 'signing-secret') => {
+      const payload = { type: 'block_actions', user: { username: 'cy' }, actions: [{ type: 'button', value }] };
+      const text = `payload=${encodeURIComponent(JSON.stringify(payload))}`;
+      const timestamp = String(Math.floor(Date.now() / 1000));
+      const signature = createHmac('sha256', secret).update(`v0:${timestamp}:${text}`).digest('hex');
+      return post(vigie, '/vigie/v1/callbacks/slack/default', text, {
+        'content-type': 'application/x-www-form-urlencoded',
+        'x-slack-request-timestamp': timestamp,
+        'x-slack-signature': `v0=${signature}`,
+      });
+    };
+    expect((await press(row(message)[0]!.value!, 'guessed')).status).toBe(401);
+    expect((await press(row(message)[0]!.value!)).status).toBe(200);
+    expect(await stateOf(vigie, second)).toMatchObject({ state: 'acknowledged', acknowledgedBy: 'slack:cy' });
   }, 60_000);
 
   it('PagerDuty: triggered, told of our acknowledgement, and acknowledges and resolves ours by its own key', async () => {

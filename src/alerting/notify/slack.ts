@@ -1,9 +1,14 @@
-/** Slack: incoming webhooks and chat.postMessage, as an attachment. */
-import { type Channel, type Notification, type Outcome, type OutgoingResponse, SENT } from './channel.ts';
+/** Slack: incoming webhooks and chat.postMessage, as an attachment, and buttons where a person can act. */
+import { type Button, type Channel, type Notification, type Outcome, type OutgoingResponse, SENT } from './channel.ts';
 import { ERROR_TEXT_MAX, expandDeep, parseAnswer, postJson, sparse, str, text, truncate } from './http-post.ts';
 
 /** Slack shows no more of a title. */
 const TITLE_CHARS_MAX = 1_024;
+/** Block Kit's limits: buttons that stand in one row, characters of a label, an address and a value. */
+const BUTTONS_MAX = 5;
+const LABEL_CHARS_MAX = 75;
+const BUTTON_URL_CHARS_MAX = 3_000;
+const VALUE_CHARS_MAX = 2_000;
 
 export const slack: Channel = {
   kind: 'slack',
@@ -85,6 +90,8 @@ function payload(n: Notification): Record<string, unknown> {
     short: f['short'] === undefined ? n.config['short_fields'] === true : f['short'] === true || f['short'] === 'true',
   }));
   const actions = (expandDeep(n, n.config['actions'] ?? []) as Record<string, unknown>[]).map(sparse);
+  // who writes actions of their own has chosen what can be done
+  const buttons = actions.length > 0 ? [] : buttonsOf(n.buttons ?? [], n.pressable === true);
   return sparse({
     channel: text(n, 'channel'),
     username: text(n, 'username'),
@@ -99,7 +106,8 @@ function payload(n: Notification): Record<string, unknown> {
           title_link: text(n, 'title_link'),
           pretext: text(n, 'pretext'),
         }),
-        text: text(n, 'text'),
+        // empty by default: a message of an incident would say no more than its title
+        text: text(n, 'text') || (n.buttons ? (n.alerts[0]?.annotations.get('description') ?? '') : ''),
         fallback: text(n, 'fallback'),
         callback_id: text(n, 'callback_id'),
         ...sparse({
@@ -112,6 +120,22 @@ function payload(n: Notification): Record<string, unknown> {
         footer: text(n, 'footer'),
         mrkdwn_in: (n.config['mrkdwn_in'] as string[] | undefined) ?? ['fallback', 'pretext', 'text'],
       },
+      // an attachment holds either text of the old kind or blocks
+      ...(buttons.length > 0 ? [{ color: text(n, 'color'), blocks: [{ type: 'actions', elements: buttons }] }] : []),
     ],
   });
+}
+
+/** Pressed in Slack where the tenant's app answers presses; else links to the page that asks. */
+function buttonsOf(buttons: readonly Button[], pressable: boolean): readonly Readonly<Record<string, unknown>>[] {
+  return buttons
+    .filter((b) => (pressable ? b.value.length <= VALUE_CHARS_MAX : b.url.length <= BUTTON_URL_CHARS_MAX))
+    .slice(0, BUTTONS_MAX)
+    .map((b, i) => ({
+      type: 'button',
+      action_id: `vigie_${b.value.split(':', 1)[0]}`,
+      text: { type: 'plain_text', text: truncate(b.label, LABEL_CHARS_MAX) },
+      ...(i === 0 ? { style: 'primary' } : {}),
+      ...(pressable ? { value: b.value } : { url: b.url }),
+    }));
 }

@@ -23,6 +23,7 @@ async function served<C extends Clock = FakeClock>(clock: C = new FakeClock(NOW)
   const sent: OutgoingMessage[] = [];
   const audited: string[] = [];
   const silenced: unknown[] = [];
+  const answered: unknown[] = [];
   const incidents = new IncidentService({
     documents,
     clock,
@@ -44,6 +45,7 @@ async function served<C extends Clock = FakeClock>(clock: C = new FakeClock(NOW)
         silenced.push(...matchers);
         return ['s1'];
       },
+      answerSlack: (url, answer) => void answered.push([url, answer]),
       audit: async (_c, action, target) => void audited.push(`${action} ${target}`),
       auditExternal: async (_t, actor, action, target) => void audited.push(`${actor}: ${action} ${target}`),
     }),
@@ -70,6 +72,7 @@ async function served<C extends Clock = FakeClock>(clock: C = new FakeClock(NOW)
     sent,
     audited,
     silenced,
+    answered,
     server,
     call,
     async [Symbol.asyncDispose]() {
@@ -195,6 +198,14 @@ describe('incidents over HTTP', () => {
     expect((await s.call('POST', '/vigie/v1/callbacks/slack/acme', body, headers)).json.text).toBe(
       'INC-1: acknowledged',
     );
+    expect(s.answered).toEqual([]);
+    const url = 'https://hooks.slack.com/actions/T0/1/x';
+    const block = `payload=${encodeURIComponent(JSON.stringify({ type: 'block_actions', response_url: url, user: { username: 'ada' }, actions: [{ value: 'snooze:INC-1' }] }))}`;
+    const signed = `v0=${createHmac('sha256', 'secret').update(`v0:${timestamp}:${block}`).digest('hex')}`;
+    await s.call('POST', '/vigie/v1/callbacks/slack/acme', block, { ...headers, 'x-slack-signature': signed });
+    expect(s.answered).toEqual([
+      [url, { response_type: 'ephemeral', replace_original: false, text: 'INC-1: snoozed' }],
+    ]);
     const event = JSON.stringify({
       event: { event_type: 'incident.resolved', agent: { summary: 'Cy' }, data: { title: 'INC-1' } },
     });

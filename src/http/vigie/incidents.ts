@@ -53,6 +53,8 @@ export interface IncidentRoutePorts {
     tenant: TenantId,
     program: 'slack' | 'discord' | 'pagerduty',
   ) => Promise<string | undefined>;
+  /** Says something to who pressed a button in Slack. Not waited for: Slack gives a press three seconds. */
+  readonly answerSlack?: (url: string, answer: Readonly<Record<string, unknown>>) => void;
   /** Creates silences; answers their ids. */
   readonly silence?: (
     tenant: TenantId,
@@ -340,8 +342,11 @@ function callbackRoutes(ports: IncidentRoutePorts): Route[] {
       handle: async (request) => {
         const { tenant, secret } = await secretOf(request, 'slack');
         checkSlack(secret, request.headers, request.body, clock.now());
-        const text = await wished(tenant, readSlack(request.body)).catch(said);
-        return { json: { response_type: 'ephemeral', replace_original: false, text } };
+        const wish = readSlack(request.body);
+        const text = await wished(tenant, wish).catch(said);
+        const answer = { response_type: 'ephemeral', replace_original: false, text };
+        if (wish.answerTo !== undefined) ports.answerSlack?.(wish.answerTo, answer);
+        return { json: answer };
       },
     },
     {
