@@ -277,6 +277,12 @@ export class Incidents {
           'Message-ID': thread.messageId,
           ...(thread.inReplyTo ? { 'In-Reply-To': thread.inReplyTo } : {}),
           ...(thread.references.length > 0 ? { References: thread.references.join(' ') } : {}),
+          ...(message.unsubscribe === undefined
+            ? {}
+            : {
+                'List-Unsubscribe': `<${message.unsubscribe}>`,
+                'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+              }),
         },
       },
       new AbortController().signal,

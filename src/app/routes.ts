@@ -45,6 +45,7 @@ import { rehearsalRoutes } from '../http/vigie/rehearsal.ts';
 import { remediationRoutes } from '../http/vigie/remediation.ts';
 import { vigieRulesRoutes } from '../http/vigie/rules.ts';
 import { sessionRoutes } from '../http/vigie/session.ts';
+import { stakeholderRoutes } from '../http/vigie/stakeholders.ts';
 import { statusPageRoutes } from '../http/vigie/status-page.ts';
 import { tenantConfigRoutes } from '../http/vigie/tenant-config.ts';
 import { createExpositionParser } from '../ingest/exposition/parser.ts';
@@ -183,6 +184,8 @@ export function routeTable(p: RouteParts): {
     restore: (tenant: TenantId, version: number, by: string) => p.configs.restore(tenant, version, by),
     audit: p.audit,
   };
+  const auditExternal = async (tenant: TenantId, actor: string, action: string, target: string): Promise<void> =>
+    void (await p.auditLog.append(tenant, { actor, actorName: actor, action, target, requestId: '' }));
   const routes: Route[] = [];
   routes.push(
     // telemetry in
@@ -379,8 +382,7 @@ export function routeTable(p: RouteParts): {
       },
       remediate: (tenant, incident, how) => p.incidents.remediate(tenant, incident, how),
       audit: p.audit,
-      auditExternal: async (tenant, actor, action, target) =>
-        void (await p.auditLog.append(tenant, { actor, actorName: actor, action, target, requestId: '' })),
+      auditExternal,
     }),
     ...platformRoutes({
       reader: (tenant) => p.queries.reader(tenant),
@@ -405,6 +407,13 @@ export function routeTable(p: RouteParts): {
       clock: p.clock,
       silentServices: (tenant) => p.incidents.silentServices(tenant),
       audit: p.audit,
+    }),
+    ...stakeholderRoutes({
+      incidents: p.incidents.service,
+      clock: p.clock,
+      linkKey: p.incidents.linkKey,
+      audit: p.audit,
+      auditExternal,
     }),
     ...onCallRoutes({ incidents: p.incidents.service, clock: p.clock, audit: p.audit }),
     ...remediationRoutes({

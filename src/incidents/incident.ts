@@ -77,6 +77,15 @@ export interface TimelineEntry {
 export type Criticality = 'P1' | 'P2' | 'P3' | 'P4';
 export const CRITICALITIES: readonly Criticality[] = ['P1', 'P2', 'P3', 'P4'];
 
+/** What people outside hear of. */
+export const PHASES = ['open', 'mitigated', 'resolved'] as const;
+export type Phase = (typeof PHASES)[number];
+/** What a stakeholder list was told last of an incident. */
+export interface Announced {
+  readonly phase: Phase;
+  readonly atMs: number;
+}
+
 export interface Verdict {
   readonly kind: 'one_tenant' | 'plan' | 'model' | 'region' | 'several' | 'everybody' | 'unknown';
   /** The plan, model or region; the tenant's own id for `one_tenant` where it may be named. */
@@ -166,6 +175,8 @@ export interface Incident {
   readonly causes: readonly Cause[];
   readonly changes: readonly RelatedChange[];
   readonly escalation: EscalationState;
+  /** What each stakeholder list was told last. */
+  readonly announced?: Readonly<Record<string, Announced>>;
   /** Who was told since it opened, as `receiver:<name>` or `contact:<name>`; they hear of the end too. */
   readonly told: readonly string[];
   readonly timers: IncidentTimers;

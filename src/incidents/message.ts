@@ -35,6 +35,8 @@ export interface OutgoingMessage {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly links: readonly { readonly action: string; readonly url: string }[];
+  /** For mail to people who can leave a list: the address that takes them off it (RFC 8058). */
+  readonly unsubscribe?: string;
   /** For mail: the thread of the incident (RFC 5322 Message-ID, In-Reply-To, References). */
   readonly thread: { readonly messageId: string; readonly inReplyTo?: string; readonly references: readonly string[] };
 }

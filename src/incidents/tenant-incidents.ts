@@ -42,6 +42,7 @@ import { Outbox } from './outbox.ts';
 import { choosePolicy, type Policy } from './policy.ts';
 import { rankCauses } from './root-cause.ts';
 import type { ServiceGraph } from './service-graph.ts';
+import { Stakeholders } from './stakeholder-teller.ts';
 import { Teller } from './tell.ts';
 import { touched, transition } from './transition.ts';
 
@@ -83,6 +84,7 @@ export class TenantIncidents {
   readonly #enrichWaiting = new Set<string>();
   readonly #handOvers: HandOverWatch;
   readonly drills: DrillWatch;
+  readonly stakeholders: Stakeholders;
   #closed = false;
 
   constructor(options: TenantIncidentsOptions) {
@@ -113,6 +115,7 @@ export class TenantIncidents {
       directory: this.directory,
       post: (entries) => this.#change(async (draft) => void draft.outgoing.push(...entries)),
     });
+    this.stakeholders = new Stakeholders(this.tenant, options.ports, () => this.#outbox.size);
     this.#teller = new Teller(this.tenant, options.ports, this.directory, () => this.#outbox.size);
     this.#store = new IncidentStore({
       tenant: this.tenant,
@@ -132,6 +135,7 @@ export class TenantIncidents {
     const { documents, clock } = this.#o.ports;
     await this.directory.load();
     await this.drills.load();
+    await this.stakeholders.lists.load();
     await this.#store.load(clock.now() - this.#o.settings.correlation.reopenWindowMs);
     const learned = await documents.collection<CoOccurrenceState>(this.tenant, LEARNED).get('co-occurrence');
     this.#learned = new CoOccurrence(learned?.body);
@@ -460,7 +464,7 @@ export class TenantIncidents {
     }).then(() => this.get(id));
   }
 
-  /** Tells receivers something a person wrote about an incident. */
+  /** Tells receivers, and the stakeholder lists it concerns, something a person wrote about an incident. */
   announce(
     id: string,
     receivers: readonly string[],
@@ -477,7 +481,8 @@ export class TenantIncidents {
         // what stakeholders read holds no link that acts
         draft.outgoing.push({ ...entry, message: { ...entry.message, title, text, annotations, links: [] } });
       });
-      const text = `${words.title}: ${words.text}`;
+      const lists = await this.stakeholders.announce(incident, words, draft.outgoing);
+      const text = `${words.title}: ${words.text}${lists === '' ? '' : ` (${lists})`}`;
       this.#keep(withEntry(incident, { atMs: nowMs, kind: 'stakeholders', text, actor: words.actor }), draft);
     });
   }
@@ -647,7 +652,8 @@ export class TenantIncidents {
 
   #said(entry: OutboxEntry): void {
     const m = entry.message;
-    if (m.incident === '') return;
+    // a list of hundreds stands in the time line once, when it was told
+    if (m.incident === '' || m.unsubscribe !== undefined) return;
     const to = m.contact || m.receiver || m.email;
     const text = `told ${to}${m.contact ? ` by ${m.receiver ?? 'mail'}` : ''} (${m.level || m.kind})`;
     this.#later(m.incident, (i, nowMs) => withEntry(i, { atMs: nowMs, kind: 'notification', text, actor: 'vigie' }));
@@ -759,6 +765,8 @@ export class TenantIncidents {
     return this.#store.change(async (draft) => {
       const answer = await work(draft);
       this.#settle(draft);
+      for (const incident of draft.changed.values())
+        this.#keep(await this.stakeholders.follow(incident, draft.outgoing), draft);
       return answer;
     });
   }

@@ -233,6 +233,52 @@ describe('one incident, the programs people use', () => {
     expect(posted('discord').length - discord).toBe(2);
   }, 60_000);
 
+  it('stakeholders: mailed by themselves in their language, and one click of a mail program takes them off', async () => {
+    await using w = await world();
+    const { vigie, to } = w;
+    const components = [{ name: 'Chat', services: ['api'] }];
+    await put(vigie, '/vigie/v1/status-page', {
+      ...{ version: 1, kind: 'status_page', slug: 'acme-status', title: 'Acme' },
+      components,
+    });
+    const members = ['eve@x.test', 'kim@x.test'];
+    const list = { version: 1, kind: 'stakeholder_list', name: 'customers', language: 'de', members };
+    await put(vigie, '/vigie/v1/stakeholders', { document: { ...list, automatic: { criticality: 'P3' } } });
+    const alert = (service: string, alertname: string) =>
+      post(
+        vigie,
+        '/api/v2/alerts',
+        JSON.stringify([{ labels: { alertname, service, severity: 'critical' }, annotations: { summary: 'inner' } }]),
+      );
+    const mine = () => to.mails.filter((m) => members.includes(m.to[0]!));
+    await alert('api', 'InnerName');
+    await eventually('both mails', async () => mine().length === 2);
+    for (const m of mine()) {
+      expect(m.subject).toBe('Acme: Chat ist eingeschränkt');
+      expect(m.unsubscribePost).toBe('List-Unsubscribe=One-Click');
+      expect(m.text + m.html).not.toMatch(/InnerName|inner|INC-/);
+    }
+    const eve = mine().find((m) => m.to[0] === 'eve@x.test')!;
+    const link = /^<(http[^>]+)>$/.exec(eve.unsubscribe)![1]!;
+    expect(eve.text).toContain(link);
+    const answer = await fetch(link, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: 'List-Unsubscribe=One-Click',
+    });
+    expect(answer.status).toBe(200);
+    const { incidents } = await vigie.json<{ incidents: { id: string }[] }>('/vigie/v1/incidents');
+    const update = { status: 'monitoring', title: 'Chat läuft wieder', text: 'Wir beobachten.' };
+    await post(vigie, `/vigie/v1/incidents/${incidents[0]!.id}/updates`, JSON.stringify(update));
+    await eventually('what a person wrote', async () => mine().length === 3);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(
+      mine()
+        .slice(2)
+        .map((m) => [m.to[0], m.subject]),
+    ).toEqual([['kim@x.test', 'Chat läuft wieder']]);
+  }, 60_000);
+
   it('mail: one thread an incident, whoever is told and in whatever order', async () => {
     await using w = await world();
     const { vigie, to } = w;

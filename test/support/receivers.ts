@@ -16,6 +16,9 @@ export interface ReceivedMail {
   readonly messageId: string;
   readonly inReplyTo: string;
   readonly references: readonly string[];
+  /** RFC 8058: the address to post to, and what to post; '' without. */
+  readonly unsubscribe: string;
+  readonly unsubscribePost: string;
 }
 
 export interface Receivers extends AsyncDisposable {
@@ -64,6 +67,8 @@ export async function startReceivers(): Promise<Receivers> {
           text: m.text ?? '',
           messageId: m.messageId ?? '',
           inReplyTo: m.inReplyTo ?? '',
+          unsubscribe: headerOf(m.headerLines, 'list-unsubscribe'),
+          unsubscribePost: headerOf(m.headerLines, 'list-unsubscribe-post'),
           references: typeof m.references === 'string' ? [m.references] : (m.references ?? []),
         });
         done();
@@ -85,3 +90,9 @@ export async function startReceivers(): Promise<Receivers> {
     },
   };
 }
+
+const headerOf = (lines: readonly { readonly key: string; readonly line: string }[], name: string): string =>
+  (lines.find((l) => l.key === name)?.line ?? '')
+    .replace(/^[^:]*:/, '')
+    .replaceAll(/\r?\n\s+/g, '')
+    .trim();

@@ -1,4 +1,5 @@
 /** Incidents, on-call and rehearsal of our own API, by the types of its contract. */
+
 import type {
   IncidentActionInput,
   IncidentAnswer,
@@ -19,6 +20,12 @@ import type {
 } from '../../../src/http/contract/on-call.ts';
 import type { CoverageResponse, RehearsalAnswer, RehearsalInput } from '../../../src/http/contract/rehearsal.ts';
 import type { PlaybookRun, PlaybookRunsAnswer, PlaybooksAnswer } from '../../../src/http/contract/remediation.ts';
+import type {
+  StakeholderList,
+  StakeholderListInput,
+  StakeholderPreview,
+  StakeholdersAnswer,
+} from '../../../src/http/contract/stakeholders.ts';
 import type {
   PublicStatus,
   StakeholderUpdate,
@@ -87,3 +94,15 @@ export const postUpdate = (
   key: string,
   json: Pick<StakeholderUpdate, 'status' | 'title' | 'text'>,
 ): Promise<StakeholderUpdate> => request(t, `${BASE}/incidents/${id(key)}/updates`, { method: 'POST', json });
+
+export const stakeholders = (t: string): Promise<StakeholdersAnswer> => request(t, `${BASE}/stakeholders`);
+export const saveStakeholders = (t: string, document: StakeholderListInput): Promise<StakeholderList> =>
+  request(t, `${BASE}/stakeholders`, { method: 'PUT', json: { document } });
+export const removeStakeholders = (t: string, name: string): Promise<unknown> =>
+  request(t, `${BASE}/stakeholders/${id(name)}`, { method: 'DELETE' });
+export const previewStakeholders = (t: string, name: string, incident?: string): Promise<StakeholderPreview> =>
+  request(t, `${BASE}/stakeholders/${id(name)}/preview`, { method: 'POST', json: incident ? { incident } : {} });
+export const testStakeholders = (t: string, name: string, email: string): Promise<unknown> =>
+  request(t, `${BASE}/stakeholders/${id(name)}/test`, { method: 'POST', json: { email } });
+export const bringBack = (t: string, name: string, email: string): Promise<unknown> =>
+  request(t, `${BASE}/stakeholders/${id(name)}/left/${id(email)}`, { method: 'DELETE' });

@@ -83,7 +83,7 @@ const HOOK_BODY_BYTES_MAX = 8 * 1024 * 1024;
 const SNOOZE_MS = 3_600_000;
 const SECONDS = 1_000;
 /** Pages and answers to links are no place for scripts of others, nor to be framed or remembered. */
-const PAGE_HEADERS = {
+export const PAGE_HEADERS = {
   'content-type': 'text/html; charset=utf-8',
   'cache-control': 'no-store',
   'content-security-policy':
@@ -561,7 +561,7 @@ export function secondsOf(query: URLSearchParams, name: string): number | undefi
   return value === undefined ? undefined : value * SECONDS;
 }
 
-function languageOf(request: HttpRequest): 'en' | 'fr' | 'de' {
+export function languageOf(request: HttpRequest): 'en' | 'fr' | 'de' {
   const wanted = (request.headers['accept-language'] ?? '').toLowerCase();
   return wanted.startsWith('fr') ? 'fr' : wanted.startsWith('de') ? 'de' : 'en';
 }

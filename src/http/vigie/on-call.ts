@@ -305,7 +305,7 @@ function maintenanceRoutes({ audit }: OnCallRoutePorts, directory: DirectoryOf):
 }
 
 /** The document of a request, YAML with the line of what is wrong. */
-function documentOf(request: HttpRequest): unknown {
+export function documentOf(request: HttpRequest): unknown {
   const input = parseBody(request, documentInput);
   if (input.yaml === undefined) return input.document;
   const doc = parseDocument(input.yaml);

@@ -15,6 +15,7 @@ import {
 import { Empty, Page, Panel, Problem, QueryView } from '../../components/states.tsx';
 import { useText } from '../../lib/use-text.ts';
 import { useView } from '../../lib/view.ts';
+import { MailLists } from './mail-lists.tsx';
 
 const STATUS = ['investigating', 'identified', 'monitoring', 'resolved'] as const;
 const LANGUAGES = ['en', 'fr', 'de'] as const;
@@ -30,6 +31,7 @@ export function StatusPagePage() {
           <div style={{ display: 'grid', gap: 12 }}>
             {page?.enabled && <Preview slug={page.slug} />}
             <Updates updates={updates} />
+            <MailLists />
             <Settings key={JSON.stringify(page)} page={page} />
           </div>
         )}
