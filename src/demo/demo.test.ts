@@ -73,6 +73,10 @@ describe('faults', () => {
     const live = liveFaults('s', NAMES, T0, T0 + 75 * 60_000);
     expect(new Set(live.map((f) => f.kind)).size).toBe(FAULT_KINDS.length);
     expect(live[0]!.startMs - T0).toBe(180_000);
+    // a disk that is full after eight minutes can be seen, but not foreseen
+    const slow = live.filter((f) => f.kind === 'disk-fill' || f.kind === 'memory-leak');
+    expect(slow.map((f) => (f.endMs - f.startMs) / 60_000)).toEqual([90, 90]);
+    expect(new Set(slow.map((f) => f.tenant)).size).toBe(2);
   });
 
   it('grow and end', () => {

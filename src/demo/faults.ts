@@ -60,9 +60,14 @@ export function faultsBetween(
   return out.sort((a, b) => a.startMs - b.startMs || (a.tenant < b.tenant ? -1 : 1));
 }
 
+/** Fills and leaks of a live demonstration take this long: short enough to watch, long enough to be foreseen. */
+const SLOW_LIVE_MS = 90 * MINUTE_MS;
+const SLOW_LIVE_EVERY_MS = 4 * 60 * MINUTE_MS;
+const SLOW_LIVE: readonly FaultKind[] = ['disk-fill', 'memory-leak'];
+
 /**
- * Extra faults for people who watch a live demonstration: after a quiet start one kind after the other, compressed in
- * time, on a rotating tenant.
+ * Extra faults for people who watch a live demonstration: after a quiet start one quick kind after the other, compressed
+ * in time, on a rotating tenant; beside them a disk that fills and a leak, at a pace that forecasts can follow.
  */
 export function liveFaults(
   seed: number | string,
@@ -71,20 +76,27 @@ export function liveFaults(
   untilMs: number,
 ): readonly Fault[] {
   const random = new Random(`${seed}/live`);
-  const first = random.integer(0, FAULT_KINDS.length);
+  const quick = FAULT_KINDS.filter((k) => !SLOW_LIVE.includes(k));
+  const first = random.integer(0, quick.length);
   const out: Fault[] = [];
   const everyMs = 12 * MINUTE_MS;
   for (let i = 0; liveSinceMs + 3 * MINUTE_MS + i * everyMs < untilMs && i < 10_000; i++) {
     const startMs = liveSinceMs + 3 * MINUTE_MS + i * everyMs;
     out.push({
-      kind: FAULT_KINDS[(first + i) % FAULT_KINDS.length]!,
+      kind: quick[(first + i) % quick.length]!,
       tenant: tenants[i % tenants.length]!,
       startMs,
       endMs: startMs + 8 * MINUTE_MS,
       severity: random.between(1, 1.4),
     });
   }
-  return out;
+  for (let i = 0; liveSinceMs + 3 * MINUTE_MS + i * SLOW_LIVE_EVERY_MS < untilMs && i < 1_000; i++)
+    for (const [n, kind] of SLOW_LIVE.entries()) {
+      const startMs = liveSinceMs + 3 * MINUTE_MS + i * SLOW_LIVE_EVERY_MS;
+      const tenant = tenants[(i + n + 1) % tenants.length]!;
+      out.push({ kind, tenant, startMs, endMs: startMs + SLOW_LIVE_MS, severity: random.between(1.1, 1.3) });
+    }
+  return out.sort((a, b) => a.startMs - b.startMs);
 }
 
 /** How far a fault of `kind` has grown at `tMs`: 0 outside, ramping to `severity`; fills and leaks grow linearly. */
