@@ -1,6 +1,5 @@
 /** An alert as alerting holds it, and how two reports of the same alert become one. Times in ms since the epoch. */
 import { compareUtf8, Labels } from '../model/labels.ts';
-import { fingerprintOf } from './fingerprint.ts';
 
 export interface Alert {
   readonly fingerprint: string;
@@ -77,7 +76,7 @@ export const storeAlert = (a: Alert): StoredAlert => [
 export function loadAlert(s: StoredAlert): Alert {
   const labels = Labels.fromSorted(s[0]);
   return {
-    fingerprint: fingerprintOf(labels),
+    fingerprint: labels.fingerprint(),
     labels,
     annotations: Labels.fromSorted(s[1]),
     startsAtMs: s[2],

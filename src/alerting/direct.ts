@@ -4,7 +4,6 @@ import { Labels } from '../model/labels.ts';
 import type { Alert } from './alert.ts';
 import type { AlertingConfig } from './config.ts';
 import type { Delivery } from './deliver.ts';
-import { fingerprintOf } from './fingerprint.ts';
 import type { Button } from './notify/channel.ts';
 import { email } from './notify/email.ts';
 import type { Integration } from './receiver-config.ts';
@@ -88,7 +87,7 @@ export function directIntegrations(
 export function directAlert(message: DirectMessage, nowMs: number, externalURL: string): Alert {
   const ended = message.status === 'resolved';
   return {
-    fingerprint: fingerprintOf(message.labels),
+    fingerprint: message.labels.fingerprint(),
     labels: message.labels,
     annotations: message.annotations,
     startsAtMs: message.startsAtMs,

@@ -4,7 +4,6 @@ import { expect, it } from 'vitest';
 import { Labels } from '../model/labels.ts';
 import type { CompiledMatcher } from '../model/matcher.ts';
 import type { Alert } from './alert.ts';
-import { fingerprintOf } from './fingerprint.ts';
 import { Inhibitor, type InhibitRule } from './inhibitor.ts';
 import { matchesAll, parseMatchers } from './matchers.ts';
 
@@ -12,7 +11,7 @@ const NOW_MS = 1_000;
 const alertOf = (labels: Record<string, string>, endsAtMs = 2 * NOW_MS): Alert => {
   const set = Labels.from(labels);
   return {
-    fingerprint: fingerprintOf(set),
+    fingerprint: set.fingerprint(),
     labels: set,
     annotations: Labels.EMPTY,
     startsAtMs: 0,

@@ -7,7 +7,6 @@ import { Labels } from '../model/labels.ts';
 import type { Alert } from './alert.ts';
 import type { AlertingConfig } from './config.ts';
 import { ConfigNode } from './config-reader.ts';
-import { fingerprintOf } from './fingerprint.ts';
 import { Inhibitor } from './inhibitor.ts';
 import { groupLabelsOf, printLabels, routesOf } from './routes.ts';
 
@@ -90,7 +89,7 @@ export function runRouteTests(config: AlertingConfig, tests: readonly RouteTest[
 }
 
 const firing = (labels: Labels): Alert => ({
-  fingerprint: fingerprintOf(labels),
+  fingerprint: labels.fingerprint(),
   labels,
   annotations: Labels.EMPTY,
   startsAtMs: 0,

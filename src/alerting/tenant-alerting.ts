@@ -25,7 +25,6 @@ import {
   Spoken,
 } from './direct.ts';
 import { Dispatcher, type Flush, type Group } from './dispatcher.ts';
-import { fingerprintOf } from './fingerprint.ts';
 import { type DeadLetter, type Decision, FINGERPRINTS_PER_DECISION_MAX, History, type Verdict } from './history.ts';
 import { Inhibitor } from './inhibitor.ts';
 import { matchesAll } from './matchers.ts';
@@ -204,7 +203,7 @@ export class TenantAlerting {
 
   #fromPosted(p: PostableAlert, nowMs: number): Alert {
     // the same object for the same labels keeps what is known about their routes
-    const fingerprint = fingerprintOf(p.labels);
+    const fingerprint = p.labels.fingerprint();
     const labels = this.#alerts.get(fingerprint)?.labels ?? p.labels;
     const endsAtMs = p.endsAtMs ?? nowMs + this.#config.resolveTimeoutMs;
     return {
@@ -501,7 +500,7 @@ export class TenantAlerting {
     const nowMs = this.#clock.now();
     const all = Labels.from({ alertname: 'TestAlert' }).merge(labels);
     const alert: Alert = {
-      fingerprint: fingerprintOf(all),
+      fingerprint: all.fingerprint(),
       labels: all,
       annotations,
       startsAtMs: nowMs,

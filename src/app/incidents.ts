@@ -1,6 +1,5 @@
 /** Incidents in the process: what they hear, whom they can tell, what they know of services, changes and metrics. */
 import { createHmac, randomBytes } from 'node:crypto';
-import { fingerprintOf } from '../alerting/fingerprint.ts';
 import { performer } from '../automation/perform.ts';
 import { Remediation } from '../automation/remediation.ts';
 import { execute } from '../automation/restart.ts';
@@ -179,7 +178,7 @@ export class Incidents {
     const nowMs = this.#i.clock.now();
     const signals = alerts.map((a) => {
       const signal = fromPosted(a, nowMs);
-      const key = `${tenant}/${fingerprintOf(a.labels)}`;
+      const key = `${tenant}/${a.labels.fingerprint()}`;
       if (signal.status === 'resolved') this.#posted.delete(key);
       else if (this.#posted.size < POSTED_MAX || this.#posted.has(key))
         this.#posted.set(key, { tenant, signal, endsAtMs: a.endsAtMs ?? nowMs + 5 * 60_000 });

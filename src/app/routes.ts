@@ -1,7 +1,6 @@
 /** The table of everything that is served, made from the parts that setup.ts built. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { fingerprintOf } from '../alerting/fingerprint.ts';
 import type { AlertForwarder } from '../alerting/forwarder.ts';
 import type { ApplyService } from '../catalogue/apply/apply-service.ts';
 import type { CatalogueService } from '../catalogue/catalogue-service.ts';
@@ -545,7 +544,7 @@ function snapshot(p: RouteParts, context: RequestContext): LiveSnapshot {
           continue;
         }
         alerts.push({
-          fingerprint: fingerprintOf(a.labels),
+          fingerprint: a.labels.fingerprint(),
           atMs: a.firedAtMs ?? a.activeAtMs,
           rule: rule.name,
           group: group.name,

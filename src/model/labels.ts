@@ -188,30 +188,39 @@ export class Labels {
 
   /** FNV-1a 64 over `name 0xff value 0xff ...`: Prometheus' and Alertmanager's fingerprint, 16 hex digits. */
   fingerprint(): string {
-    fnvHigh = 0xcbf29ce4;
-    fnvLow = 0x84222325;
-    for (const part of this.flat) {
-      let ascii = true;
-      for (let i = 0; i < part.length; i++) if (part.charCodeAt(i) > 0x7f) ascii = false;
-      if (ascii) for (let i = 0; i < part.length; i++) fnv(part.charCodeAt(i));
-      else for (const byte of Buffer.from(part, 'utf8')) fnv(byte);
-      fnv(0xff);
+    let bytesMax = 0;
+    for (const text of this.flat) bytesMax += text.length * 3 + 1;
+    const bytes = bytesMax <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafe(bytesMax);
+    let length = 0;
+    for (const text of this.flat) {
+      length += bytes.write(text, length);
+      // no UTF-8 text holds this byte
+      bytes[length++] = 0xff;
     }
-    return fnvHigh.toString(16).padStart(8, '0') + fnvLow.toString(16).padStart(8, '0');
+    return fnv1a64(bytes, length);
   }
 }
 
-let fnvHigh = 0;
-let fnvLow = 0;
+/** Labels of up to this many UTF-8 bytes are hashed without an allocation. */
+const SCRATCH_BYTES = 16_384;
+const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
 
-/** One byte of FNV-1a 64, in two halves: the prime is 2^40 + 0x1b3. */
-function fnv(byte: number): void {
-  const low = (fnvLow ^ byte) >>> 0;
-  const bottom = (low & 0xffff) * 0x1b3;
-  const middle = (low >>> 16) * 0x1b3 + (bottom >>> 16);
-  fnvLow = ((middle << 16) | (bottom & 0xffff)) >>> 0;
-  fnvHigh = (Math.imul(fnvHigh, 0x1b3) + (low << 8) + Math.floor(middle / 0x10000)) >>> 0;
+/** Each alert that comes is hashed: integers of 32 bits take half of what doubles take. */
+function fnv1a64(bytes: Uint8Array, length: number): string {
+  let high = 0xcbf29ce4 | 0;
+  let low = 0x84222325 | 0;
+  for (let i = 0; i < length; i++) {
+    const mixed = low ^ bytes[i]!;
+    // times 0x100000001b3, which is 2^40 + 0x1b3; 16 bits at a time, for such a product never leaves 32 bits
+    const lower = (mixed & 0xffff) * 0x1b3;
+    const upper = (mixed >>> 16) * 0x1b3 + (lower >>> 16);
+    high = (Math.imul(high, 0x1b3) + (upper >>> 16) + (mixed << 8)) | 0;
+    low = ((upper & 0xffff) << 16) | (lower & 0xffff);
+  }
+  return hex(high) + hex(low);
 }
+
+const hex = (half: number): string => (half >>> 0).toString(16).padStart(8, '0');
 
 export const isClassicMetricName = (name: string): boolean => /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name);
 export const isClassicLabelName = (name: string): boolean => /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name);

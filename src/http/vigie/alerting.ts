@@ -4,7 +4,6 @@
  */
 import { type Alert, isResolved } from '../../alerting/alert.ts';
 import type { AlertingService } from '../../alerting/alerting-service.ts';
-import { fingerprintOf } from '../../alerting/fingerprint.ts';
 import type { Decision, HistoryQuery, Verdict } from '../../alerting/history.ts';
 import { matchesAll, parseMatchers, printMatcher } from '../../alerting/matchers.ts';
 import { templateData } from '../../alerting/notify/template-data.ts';
@@ -340,7 +339,7 @@ function previewTemplate(request: HttpRequest, alerting: TenantAlerting, ports: 
 }
 
 const madeUp = (labels: Labels, annotations: Labels, nowMs: number, resolved: boolean): Alert => ({
-  fingerprint: fingerprintOf(labels),
+  fingerprint: labels.fingerprint(),
   labels,
   annotations,
   startsAtMs: resolved ? nowMs - 60_000 : nowMs,
