@@ -190,6 +190,31 @@ describe('an address that a tenant gives', () => {
   });
 });
 
+describe('a connection that is kept', () => {
+  it('serves the next request of its sender, and none of another sender whose guard judged another address', async () => {
+    const seen: { at: string; socket: Socket }[] = [];
+    const at = (name: string): Server =>
+      createServer((request, answer) => {
+        seen.push({ at: name, socket: request.socket });
+        request.resume().on('end', () => answer.end());
+      });
+    const { port } = new URL(await listen(at('first')));
+    const second = at('second');
+    await new Promise<void>((resolve) => second.listen(Number(port), '127.0.0.2', resolve));
+    opened.push(second);
+    second.on('connection', (s: Socket) => void sockets.add(s));
+    const sender = (address: string) =>
+      createHttpSend(createAddressGuard({ allow: ['127.0.0.0/8'], resolve: async () => [{ address, family: 4 }] }));
+    const [one, other] = [sender('127.0.0.1'), sender('127.0.0.2')];
+    for (const http of [one, one, other])
+      expect(
+        await outcome(notification(`http://same.test:${port}`, {}, { ports: { http, mail: async () => {} } })),
+      ).toEqual({ kind: 'sent' });
+    expect(seen.map((s) => s.at)).toEqual(['first', 'first', 'second']);
+    expect(seen[1]!.socket).toBe(seen[0]!.socket);
+  });
+});
+
 describe('OAuth 2', () => {
   const text = (chunks: Buffer[]): string => Buffer.concat(chunks).toString();
 

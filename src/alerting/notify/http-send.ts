@@ -2,8 +2,8 @@
  * Sends one HTTP request to a receiver: guarded addresses, credentials, TLS, redirects, bounded answers. It never
  * retries; that is deliver.ts.
  */
-import { request as httpRequest, type RequestOptions } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { type AgentOptions, Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { AddressGuard } from '../../lib/address-guard.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { messageOf, VigieError } from '../../lib/errors.ts';
@@ -15,25 +15,54 @@ export const RESPONSE_BYTES_MAX = 64 * 1024;
 /** A receiver that sends nothing for this long is given up. */
 export const IDLE_MS_MAX = 60_000;
 const REDIRECTS_MAX = 10;
+/** Connections to one receiver at a time; more requests wait for one. */
+export const SOCKETS_PER_RECEIVER_MAX = 64;
+/** Connections that are kept for the next request, and for how long. */
+const FREE_SOCKETS_PER_RECEIVER_MAX = 8;
+const FREE_SOCKET_MS_MAX = 5_000;
+
+/**
+ * Connections of one sender. They are never shared with another sender: one that is not guarded may hold connections
+ * that the guard would refuse.
+ */
+interface Agents {
+  readonly http: HttpAgent;
+  readonly https: HttpsAgent;
+}
+
+function createAgents(): Agents {
+  const options: AgentOptions = {
+    keepAlive: true,
+    maxSockets: SOCKETS_PER_RECEIVER_MAX,
+    maxFreeSockets: FREE_SOCKETS_PER_RECEIVER_MAX,
+    timeout: FREE_SOCKET_MS_MAX,
+  };
+  return { http: new HttpAgent(options), https: new HttpsAgent(options) };
+}
 
 /** `guard` judges every address, those of redirects too; undefined trusts them all (the operator's own files). */
 export function createHttpSend(guard: AddressGuard | undefined, clock: Pick<Clock, 'now'> = systemClock): HttpSend {
-  const tokens = new OAuth2Tokens((request) => follow(request, guard), clock);
+  const agents = createAgents();
+  const tokens = new OAuth2Tokens((request) => follow(request, guard, agents), clock);
   return async (request) => {
     const { oauth2 } = request.http;
-    if (!oauth2) return follow(request, guard);
+    if (!oauth2) return follow(request, guard, agents);
     const token = await tokens.get(oauth2, request.signal);
-    const response = await follow({ ...request, http: { ...request.http, authorization: token } }, guard);
+    const response = await follow({ ...request, http: { ...request.http, authorization: token } }, guard, agents);
     // revoked before its time: the next try asks for a new one
     if (response.status === 401) tokens.forget(oauth2);
     return response;
   };
 }
 
-async function follow(request: OutgoingRequest, guard: AddressGuard | undefined): Promise<OutgoingResponse> {
+async function follow(
+  request: OutgoingRequest,
+  guard: AddressGuard | undefined,
+  agents: Agents,
+): Promise<OutgoingResponse> {
   let next = request;
   for (let hop = 0; ; hop++) {
-    const response = await exchange(next, guard);
+    const response = await exchange(next, guard, agents);
     const location = response.headers['location'];
     if (![301, 302, 303, 307, 308].includes(response.status) || !location || !request.http.followRedirects)
       return response;
@@ -59,13 +88,19 @@ function redirected(from: OutgoingRequest, to: URL, status: number): OutgoingReq
   };
 }
 
-async function exchange(request: OutgoingRequest, guard: AddressGuard | undefined): Promise<OutgoingResponse> {
+async function exchange(
+  request: OutgoingRequest,
+  guard: AddressGuard | undefined,
+  agents: Agents,
+): Promise<OutgoingResponse> {
   const url = new URL(request.url);
   const pinned = guard ? await guard(url.hostname) : undefined;
   const headers: Record<string, string> = { ...request.headers, ...request.http.headers };
   const credentials = credentialsOf(request.http, url);
   if (credentials) headers['authorization'] = credentials;
-  if (request.method !== 'GET') headers['content-length'] = String(Buffer.byteLength(request.body));
+  // encoded once: its length would be counted by encoding it too
+  const body = request.method === 'GET' ? undefined : Buffer.from(request.body);
+  if (body) headers['content-length'] = String(body.length);
   const { tls } = request.http;
   const options: RequestOptions & Record<string, unknown> = {
     method: request.method,
@@ -87,8 +122,10 @@ async function exchange(request: OutgoingRequest, guard: AddressGuard | undefine
   };
   url.username = '';
   url.password = '';
+  const secure = url.protocol === 'https:';
+  options.agent = secure ? agents.https : agents.http;
   return new Promise((resolve, reject) => {
-    const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const send = secure ? httpsRequest : httpRequest;
     const outgoing = send(url, options, (incoming) => {
       const chunks: Buffer[] = [];
       let size = 0;
@@ -109,7 +146,7 @@ async function exchange(request: OutgoingRequest, guard: AddressGuard | undefine
     });
     outgoing.on('timeout', () => outgoing.destroy(new Error(`nothing came for ${IDLE_MS_MAX / 1_000} s`)));
     outgoing.on('error', (cause) => reject(broken(url, cause)));
-    outgoing.end(request.method === 'GET' ? undefined : request.body);
+    outgoing.end(body);
   });
 }
 
