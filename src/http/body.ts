@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { VigieError } from '../lib/errors.ts';
 import { checkNesting } from '../lib/nesting.ts';
+import { multipartFields } from './multipart.ts';
 import type { HttpRequest } from './route.ts';
 
 /** The JSON body checked by `schema`. Throws `bad_data` with every problem: path, got, wanted. */
@@ -30,10 +31,19 @@ export function checked<S extends z.ZodType>(schema: S, value: unknown, what: st
   );
 }
 
-/** Query parameters and, for a form POST, those of the body: the body's come first, as in Go's `Request.Form`. */
+/**
+ * Query parameters and, for a form POST, those of the body. As in Go's `Request.Form`, the body's come first, and those
+ * of a multipart body last.
+ */
 export function formValues(request: HttpRequest): URLSearchParams {
+  if (request.method !== 'POST') return request.query;
   const type = request.headers['content-type'] ?? '';
-  if (request.method !== 'POST' || !type.startsWith('application/x-www-form-urlencoded')) return request.query;
+  if (/^multipart\/form-data\b/i.test(type)) {
+    const out = new URLSearchParams(request.query);
+    for (const [name, value] of multipartFields(type, request.body)) out.append(name, value);
+    return out;
+  }
+  if (!type.startsWith('application/x-www-form-urlencoded')) return request.query;
   const out = new URLSearchParams(request.body.toString('utf8'));
   for (const [name, value] of request.query) out.append(name, value);
   return out;

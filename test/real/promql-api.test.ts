@@ -178,6 +178,26 @@ describe.skipIf(peerMissing('prometheus', 'sid'))('HTTP API beside Prometheus 3.
     expect(targets.length).toBeGreaterThan(240);
   }, 60_000);
 
+  it('a query in a multipart form, before and beside one in the address', async () => {
+    const post = async (base: string, target: string, fields: Record<string, string>): Promise<Reply> => {
+      const form = new FormData();
+      for (const [name, value] of Object.entries(fields)) form.append(name, value);
+      const r = await fetch(base + target, { method: 'POST', body: form });
+      return { status: r.status, type: r.headers.get('content-type'), body: await r.text() };
+    };
+    const bad: string[] = [];
+    for (const [target, fields] of [
+      ['/api/v1/query', { query: 'sum(requests_total)', time: at }],
+      ['/api/v1/query_range', { query: 'temperature', ...range }],
+      [`/api/v1/query?query=1&time=${at}`, { query: '2' }],
+      ['/api/v1/query', { time: at }],
+    ] as const) {
+      const found = differs(await post(ours.url, target, fields), await post(peer.url, target, fields));
+      if (found) bad.push(`${target} ${JSON.stringify(fields)}\n   ${found}`);
+    }
+    expect(bad).toEqual([]);
+  });
+
   it('times, durations and refusals', async () => {
     const query = 'requests_total{job="api"}';
     const targets = [
