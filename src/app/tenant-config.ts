@@ -88,6 +88,8 @@ export class TenantConfigs {
   readonly #problems = new Map<TenantId, string>();
   /** Changes of one tenant go one after the other. */
   readonly #tails = new Map<TenantId, Promise<unknown>>();
+  /** Patterns of rule files that were said to match nothing. */
+  readonly #emptyPatterns = new Set<string>();
 
   constructor(ports: TenantConfigPorts) {
     this.#p = ports;
@@ -243,6 +245,15 @@ export class TenantConfigs {
     return config_dir === undefined ? undefined : path.join(config_dir, 'tenants');
   }
 
+  /** No error: a folder may be filled later, and the next reload finds it. Told once, for files are read often. */
+  #tellEmpty(pattern: string, isEmpty: boolean): void {
+    if (!isEmpty) this.#emptyPatterns.delete(pattern);
+    else if (!this.#emptyPatterns.has(pattern)) {
+      this.#emptyPatterns.add(pattern);
+      this.#p.logger.warn('a pattern of rule files matches no file; no rules come from it', { pattern });
+    }
+  }
+
   /** Reads the operator's files of a tenant. Throws `bad_config` for one that cannot be read. */
   async #files(tenant: TenantId): Promise<EffectiveConfig> {
     const options = this.#p.options();
@@ -253,6 +264,7 @@ export class TenantConfigs {
     if (isDefault) {
       for (const pattern of [...options.rules, ...this.#p.prometheusRuleFiles()]) {
         const matches = /[*?[{]/.test(pattern) ? globSync(pattern).sort() : [pattern];
+        this.#tellEmpty(pattern, matches.length === 0);
         for (const file of matches) rules.push({ name: file, text: read(file), source: 'file' });
       }
       if (options.alertmanager_config !== undefined)
