@@ -51,7 +51,7 @@ receivers:
     webex_configs:
       - { api_url: '${sink}/webex', room_id: 'r{{ .Status }}', http_config: { authorization: { credentials: c } } }
     pagerduty_configs:
-      - { routing_key: rk, url: '${sink}/pagerduty', details: { a: '', b: null, c: { d: '{{ .Status }}' }, e: 'yes' }, images: [{ href: h, src: s, alt: '{{ .Status }}' }] }
+      - { routing_key: rk, url: '${sink}/pagerduty', details: { a: '', b: null, c: { d: '{{ .Status }}' }, e: 'yes', f: "Tenant: acme  Level: L2\\nFiring (2)\\n• Disk: full\\n" }, images: [{ href: h, src: s, alt: '{{ .Status }}' }] }
     slack_configs:
       - { app_token: xoxb, app_url: '${sink}/slack-app', channel: c, send_resolved: true }
       - { api_url: '${sink}/slack', channel: c, message_text: '${OWN}', send_resolved: true }

@@ -125,7 +125,8 @@ const TYPED_CHARS_MAX = 10_000;
 
 function typed(expanded: string): unknown {
   try {
-    const value: unknown = parseYaml(expanded, { version: '1.1', maxAliasCount: 0, logLevel: 'silent' });
+    // 'silent' would keep errors to itself as well, and make nested keys of a text that is no YAML
+    const value: unknown = parseYaml(expanded, { version: '1.1', maxAliasCount: 0, logLevel: 'error' });
     return value instanceof Date || typeof value === 'string' ? expanded : value;
   } catch {
     return expanded;

@@ -7,7 +7,7 @@ import { pagerduty } from './pagerduty.ts';
 import { goTemplates } from './templates.ts';
 
 const integration = parseAlertingConfig(
-  "route: { receiver: a }\nreceivers: [{ name: a, pagerduty_configs: [{ service_key: geheim, description: '{{ .Status }}', client: c, client_url: 'http://c', details: { more: x } }] }]\n",
+  "route: { receiver: a }\nreceivers: [{ name: a, pagerduty_configs: [{ service_key: geheim, description: '{{ .Status }}', client: c, client_url: 'http://c', details: { more: x, text: \"Tenant: acme  Level: L2\\nFiring (2)\\n• Disk: full\", map: 'a: 1' } }] }]\n",
   { templates: goTemplates },
 ).receivers.get('a')!.integrations[0]!;
 
@@ -59,7 +59,16 @@ it('triggers and resolves by the service key', async () => {
     description: 'firing',
     client: 'c',
     client_url: 'http://c',
-    details: { firing: [], resolved: [], num_firing: 0, num_resolved: 0, more: 'x' },
+    details: {
+      firing: [],
+      resolved: [],
+      num_firing: 0,
+      num_resolved: 0,
+      more: 'x',
+      // no YAML, so it stays the text that it is
+      text: 'Tenant: acme  Level: L2\nFiring (2)\n• Disk: full',
+      map: { a: 1 },
+    },
   });
   const end = JSON.parse((await sent(true)).request.body) as Record<string, unknown>;
   expect(end).toMatchObject({ event_type: 'resolve', incident_key: body['incident_key'] });
