@@ -152,6 +152,8 @@ describe('Authenticator in dev', () => {
     expect(await ask({ headers: { ...host, origin: 'null' } })).toBe('forbidden');
     expect(await ask({ headers: { ...host, origin: 'http://127.0.0.1:1234' } })).toBe('forbidden');
     expect(await ask({ headers: { ...host, origin: 'http://127.0.0.1:9390' } })).toBe('local default platform_admin');
+    for (const origin of ['null', 'http://evil.example'])
+      expect(await ask({ headers: { ...host, origin }, access: { kind: 'public' } })).toBe('anonymous default viewer');
     // a credential that is sent must be right, even where none is needed
     expect(await ask({ headers: { ...host, authorization: 'Bearer nonsense' } })).toBe('unauthenticated');
   });

@@ -177,7 +177,12 @@ export class Authenticator {
     if (proxy) return proxy;
     if (this.#options.clientCertificates) return this.#operator('client-certificate', 'client certificate');
     if (!this.#open) return undefined;
-    this.#refuseRebinding(request);
+    const foreign = this.#rebinding(request);
+    if (foreign) {
+      // what anybody may ask is answered, as to anybody: the page behind a signed link sends the origin "null"
+      if (request.access.kind === 'public') return undefined;
+      throw foreign;
+    }
     return {
       principal: { id: 'local', kind: 'local', name: 'local' },
       grants: 'all',
@@ -233,26 +238,27 @@ export class Authenticator {
   }
 
   /** A page of another site must not reach an open Vigie through the user's browser (DNS rebinding, cross-site posts). */
-  #refuseRebinding(request: AuthRequest): void {
+  #rebinding(request: AuthRequest): VigieError | undefined {
     const host = single(request.headers.host);
     if (host !== undefined && !this.#hosts.has(hostName(host))) {
-      throw new VigieError(
+      return new VigieError(
         'forbidden',
         `the Host header ${JSON.stringify(host.slice(0, 100))} is not a loopback name; without credentials only those are served`,
       );
     }
     const origin = single(request.headers.origin);
-    if (origin === undefined) return;
+    if (origin === undefined) return undefined;
     if (
       !URL.canParse(origin) ||
       !this.#hosts.has(stripBrackets(new URL(origin).hostname)) ||
       (host !== undefined && new URL(origin).host !== host)
     ) {
-      throw new VigieError(
+      return new VigieError(
         'forbidden',
         `requests from the origin ${JSON.stringify(origin.slice(0, 100))} are refused without credentials`,
       );
     }
+    return undefined;
   }
 }
 

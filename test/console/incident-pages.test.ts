@@ -57,6 +57,14 @@ describe.skipIf(chromiumMissing)('pages of incidents', () => {
         layers: [{ name: 'l', start: '2026-01-05T09:00', rotation: { every: '1w', users: ['ada'] } }],
       },
     });
+    await put('/vigie/v1/on-call/policies', {
+      document: {
+        version: 1,
+        kind: 'escalation_policy',
+        name: 'standard',
+        steps: [{ level: 'L2', notify: [{ schedule: 'primary' }], timeout: '20m' }],
+      },
+    });
     await put('/vigie/v1/playbooks', { yaml: PLAYBOOK });
     await put('/vigie/v1/status-page', {
       version: 1,
@@ -109,6 +117,24 @@ describe.skipIf(chromiumMissing)('pages of incidents', () => {
     },
     60_000,
   );
+
+  it('who was paged by mail opens its link, presses the button, and a page that shows the incident follows', async () => {
+    const mail = await eventually('the page', async () => to.mails.find((m) => m.to[0] === 'ada@x.test'));
+    const link = /acknowledge: (\S+)/.exec(mail.text)![1]!;
+    const { page: shown } = await openPage(browser, `${vigie.url}/incidents?id=INC-1`);
+    await shown.getByText('open', { exact: true }).first().waitFor();
+    const { page, problems } = await openPage(browser, link);
+    expect(await violations(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Acknowledge' }).click();
+    await page.getByRole('status').waitFor();
+    expect(problems).toEqual([]);
+    const { incident } = await vigie.json<{ incident: { state: string; acknowledgedBy: string } }>(
+      '/vigie/v1/incidents/INC-1',
+    );
+    expect(incident).toMatchObject({ state: 'acknowledged', acknowledgedBy: 'ada' });
+    await shown.getByText('acknowledged', { exact: true }).first().waitFor();
+    await Promise.all([page.context().close(), shown.context().close()]);
+  }, 60_000);
 
   it('a mail list is made, tried on the open incident, tested by a real mail, and removed', async () => {
     const { page, problems } = await openPage(browser, `${vigie.url}/status-page`);
