@@ -3,6 +3,7 @@
  * due, and does what people ask. A change and the messages it causes are stored together before anything is said.
  * Long because every way an incident changes goes through one lock and one write here.
  */
+import { atMost } from '../lib/clock.ts';
 import { messageOf, VigieError } from '../lib/errors.ts';
 import { Labels } from '../model/labels.ts';
 import { PLATFORM_TENANT, type TenantId } from '../model/tenant.ts';
@@ -54,6 +55,9 @@ export const SIGNALS_PER_CALL_MAX = 10_000;
 const DUE_PER_PASS_MAX = 10_000;
 /** A step that waits for a recovery to prove itself is due this long after that. */
 const HELD_MS = 1;
+/** What the causes of new incidents may hold up the first message: this long, and for so many at once. */
+const FIRST_WORD_MS_MAX = 2_000;
+const FIRST_WORD_MAX = 20;
 const RELATED_CHANGES_MAX = 50;
 /** Changes looked at before the first bad sample, and after it. */
 const CHANGES_BEFORE_MS = 3_600_000;
@@ -552,7 +556,8 @@ export class TenantIncidents {
   }
 
   /** Takes every timer that is due. */
-  tick(): Promise<void> {
+  async tick(): Promise<void> {
+    await this.#enrichBeforeFirstWord();
     return this.#change(async (draft) => {
       for (let n = 0; n < DUE_PER_PASS_MAX; n++) {
         const nowMs = this.#o.ports.clock.now();
@@ -565,6 +570,21 @@ export class TenantIncidents {
       await this.drills.look();
       this.#store.forget(this.#o.ports.clock.now() - this.#o.settings.correlation.reopenWindowMs);
     });
+  }
+
+  /**
+   * Who is told first is told the likely cause too, where it can be had at once. Never waits long: a slow store of
+   * metrics must not hold up a page.
+   */
+  async #enrichBeforeFirstWord(): Promise<void> {
+    const { clock } = this.#o.ports;
+    const fresh = this.#store
+      .live()
+      .filter(
+        (i) => i.told.length === 0 && (i.timers.escalation ?? Infinity) <= clock.now() && this.#enrichWaiting.has(i.id),
+      )
+      .slice(0, FIRST_WORD_MAX);
+    if (fresh.length > 0) await atMost(clock, FIRST_WORD_MS_MAX, Promise.all(fresh.map((i) => this.#enrichOne(i.id))));
   }
 
   #firstDue(nowMs: number, draft: Draft): { incident: Incident; kind: TimerKind } | undefined {

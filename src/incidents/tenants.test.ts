@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { acme, MINUTE, NOW, other, signal, withPolicy, world } from '../../test/support/incident-world.ts';
+import { acme, MINUTE, NOW, other, POLICY, signal, withPolicy, world } from '../../test/support/incident-world.ts';
 import { PLATFORM_TENANT, type TenantId } from '../model/tenant.ts';
 import type { TenantPicture } from './collections.ts';
 
@@ -85,6 +85,33 @@ describe('correlation in the service', () => {
     expect(incident.alerts[1]!.why.join(' ')).toContain('1 hop from api in the service graph');
     expect(incident.causes[0]!.component).toBe('database:db-1');
     expect(incident.causes[0]!.evidence.join(' ')).toContain('deploy 5 min before');
+  });
+
+  it('tells the likely cause with the first message, and waits two seconds for it at most', async () => {
+    const steps = [{ level: 'L2', notify: [{ receiver: 'slack-team' }], timeout: '5m' }];
+    let hang = false;
+    const w = await withPolicy({
+      services: async () => [{ name: 'api', dependsOn: ['database:db-1'] }],
+      evidence: () => (hang ? new Promise(() => {}) : Promise.resolve([])),
+    });
+    await (await w.service.tenant(acme)).directory.putPolicy({ ...POLICY, steps });
+    await w.service.observe(acme, [signal()]);
+    await w.clock.advance(100);
+    expect(w.sent).toHaveLength(1);
+    expect(w.sent[0]!.message.text).toContain('Likely cause: service:api');
+    hang = true;
+    await w.service.act(acme, 'INC-1', 'resolve', 'ada', 'done');
+    await w.clock.advance(24 * 60 * MINUTE);
+    w.sent.length = 0;
+    const [second] = await w.service.observe(acme, [
+      signal({ name: 'Other', labels: { service: 'far' }, startsAtMs: w.clock.now() }),
+    ]);
+    expect(second).toBe('INC-2');
+    await w.clock.advance(1_900);
+    expect(w.sent).toEqual([]);
+    await w.clock.advance(200);
+    expect(w.sent).toHaveLength(1);
+    expect(w.sent[0]!.message.text).not.toContain('Likely cause');
   });
 
   it('joins what a person opened to nothing: who opens one means one', async () => {

@@ -48,3 +48,17 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     signal?.addEventListener('abort', onAbort, { once: true });
   });
 }
+
+/** Waits for `work`, but no longer than `ms`; what it answers or throws later is nobody's concern. */
+export async function atMost(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: Timer | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = clock.setTimer(resolve, ms);
+  });
+  const done = work.then(
+    () => {},
+    () => {},
+  );
+  await Promise.race([done, late]);
+  timer?.cancel();
+}
