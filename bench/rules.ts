@@ -19,6 +19,7 @@ import {
   contenders,
   cpuSeconds,
   median,
+  NODE_FLAGS,
   type Running,
   residentBytes,
   run,
@@ -97,6 +98,7 @@ const vigie = (rules: string, mode: string): Contender => ({
   binary: process.execPath,
   ready: '/stats',
   args: (f, port) => [
+    ...NODE_FLAGS,
     ...(rules === '-' ? [] : flags),
     path.join(import.meta.dirname, 'rules-server.ts'),
     f,

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --min-semi-space-size=16
 /** argv + environment -> a command -> exit code. Says in one sentence when Node is too old for what follows. */
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 24) {

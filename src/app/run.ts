@@ -7,6 +7,7 @@ import { messageOf } from '../lib/errors.ts';
 import { createLogger } from '../lib/logger.ts';
 import { Cleanups } from './cleanups.ts';
 import type { ResolvedOptions } from './options.ts';
+import { settleHeap } from './settle-heap.ts';
 import { type Running, setup } from './setup.ts';
 
 export interface RunInput {
@@ -43,6 +44,7 @@ export async function run(input: RunInput): Promise<number> {
   }
   for (const line of running.banner(systemClock.monotonicMs() - startedMs)) input.print(line);
   input.onReady?.();
+  const settling = settleHeap(systemClock);
 
   return new Promise<number>((resolve) => {
     let stopping = false;
@@ -55,6 +57,7 @@ export async function run(input: RunInput): Promise<number> {
     const onStop = (signal: NodeJS.Signals): void => {
       if (stopping) return;
       stopping = true;
+      settling.cancel();
       logger.info('stopping', { signal });
       const late = systemClock.setTimer(() => {
         logger.error('clean-up took too long; ending anyway');

@@ -75,7 +75,7 @@ describe('deploy/', () => {
   it('systemd unit: its command line, reload and first key', async () => {
     const text = read('vigie.service');
     const words = (line: RegExp): string[] => line.exec(text)![1]!.trim().split(/\s+/);
-    expect(await understood(words(/^ExecStart=\S+node \S+main\.js (.*)$/m))).toBe('serve');
+    expect(await understood(words(/^ExecStart=\S+node (?:--\S+ )*\S+main\.js (.*)$/m))).toBe('serve');
     expect(await understood(words(/main\.js (tenant bootstrap.*)$/m))).toBe('tenant bootstrap');
     expect(text).toMatch(/^ExecReload=\/bin\/kill -HUP \$MAINPID$/m);
     // the clean-ups promise 8 s; systemd waits longer than that
