@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Alerter, startReal, startSink } from '../test/support/alerting-pair.ts';
 import { start, temporaryFolder } from '../test/support/peers.ts';
+import { NODE_FLAGS } from './contenders.ts';
 
 const alertCount = Number(process.argv[2] ?? 10_000);
 const groupCount = Number(process.argv[3] ?? 500);
@@ -44,7 +45,7 @@ async function startVigie(yaml: string): Promise<Alerter> {
   writeFileSync(file, yaml);
   let address = '';
   const started = await start(process.execPath, {
-    args: [path.join(import.meta.dirname, 'alerting-server.ts'), file],
+    args: [...NODE_FLAGS, path.join(import.meta.dirname, 'alerting-server.ts'), file],
     ready: async () => true,
   });
   while (!address) {

@@ -108,9 +108,14 @@ function common(sets: readonly Labels[]): Labels {
 /** RFC 3339 as Go's encoding/json writes a UTC time: no trailing zeros in the fraction. */
 export function goTime(ms: number | undefined): string {
   if (ms === undefined) return '0001-01-01T00:00:00Z';
+  if (ms === lastTime.ms) return lastTime.text;
   const iso = new Date(ms).toISOString();
   let end = iso.length - 1;
   // the point stops it before the seconds
   while (iso[end - 1] === '0') end--;
-  return `${iso.slice(0, iso[end - 1] === '.' ? end - 1 : end)}Z`;
+  lastTime.ms = ms;
+  lastTime.text = `${iso.slice(0, iso[end - 1] === '.' ? end - 1 : end)}Z`;
+  return lastTime.text;
 }
+/** The alerts of one group mostly began together. */
+const lastTime = { ms: Number.NaN, text: '' };

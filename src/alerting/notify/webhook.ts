@@ -1,4 +1,5 @@
 /** Generic webhook: Alertmanager's version 4 payload, or one of the configuration's own making. */
+import { jsonString } from '../../lib/json-text.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { Channel } from './channel.ts';
 import { expandTyped, postBody, postJson, text } from './http-post.ts';
@@ -30,7 +31,7 @@ export const webhook: Channel = {
 export function webhookText(d: TemplateData, groupKey: string, truncatedAlerts: number, version: string): string {
   const alerts = d.alerts.map(
     (a) =>
-      `{"status":"${a.status}","labels":${labelsText(a.labels)},"annotations":${labelsText(a.annotations)},"startsAt":"${goTime(a.startsAtMs)}","endsAt":"${goTime(a.endsAtMs)}","generatorURL":${JSON.stringify(a.generatorURL)},"fingerprint":"${a.fingerprint}"}`,
+      `{"status":"${a.status}","labels":${labelsText(a.labels)},"annotations":${labelsText(a.annotations)},"startsAt":"${goTime(a.startsAtMs)}","endsAt":"${goTime(a.endsAtMs)}","generatorURL":${jsonString(a.generatorURL)},"fingerprint":"${a.fingerprint}"}`,
   );
   return `{"receiver":${JSON.stringify(d.receiver)},"status":"${d.status}","alerts":[${alerts.join(',')}],"groupLabels":${labelsText(d.groupLabels)},"commonLabels":${labelsText(d.commonLabels)},"commonAnnotations":${labelsText(d.commonAnnotations)},"externalURL":${JSON.stringify(d.externalURL)},"notification_reason":${JSON.stringify(d.notificationReason)},"version":"${version}","groupKey":${JSON.stringify(groupKey)},"truncatedAlerts":${truncatedAlerts}}`;
 }
@@ -39,6 +40,6 @@ function labelsText(labels: Labels): string {
   const { flat } = labels;
   let out = '{';
   for (let i = 0; i < flat.length; i += 2)
-    out += `${i === 0 ? '' : ','}${JSON.stringify(flat[i])}:${JSON.stringify(flat[i + 1])}`;
+    out += `${i === 0 ? '' : ','}${jsonString(flat[i]!)}:${jsonString(flat[i + 1]!)}`;
   return `${out}}`;
 }

@@ -257,10 +257,20 @@ function readJson(request: HttpRequest): unknown {
 
 function timeOf(value: unknown, where: string): number | undefined {
   if (value === undefined || value === null || value === '') return undefined;
-  const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+  const ms = typeof value === 'string' ? parsedTime(value) : Number.NaN;
   if (Number.isNaN(ms)) throw new VigieError('bad_data', `${where} must be a date-time: ${JSON.stringify(value)}`);
   // Go's zero time means "not set"
   return ms <= -62_135_596_800_000 ? undefined : ms;
+}
+
+/** The alerts of one request mostly begin and end together: the last text is not parsed again. */
+const lastTime = { text: '', ms: Number.NaN };
+function parsedTime(text: string): number {
+  if (text !== lastTime.text) {
+    lastTime.ms = Date.parse(text);
+    lastTime.text = text;
+  }
+  return lastTime.ms;
 }
 
 function labelsOf(value: unknown, where: string): Labels {
