@@ -6,6 +6,7 @@
  * medians of the ratios count. At the end of a round a recorded series is compared, so that nobody wins by not computing.
  * Usage: node bench/rules.ts [cycles] [tenants] [rules per tenant] [load=services|mixin] [rounds=N]
  *        [peers=2.42,3.5,vmalert|none] [engine: Vigie's engine alone too] [quick: 2.42 alone]
+ *        [together: all peers in each round] [warm=N cycles before the measured ones]
  * BENCH_NODE_FLAGS='--cpu-prof --cpu-prof-dir=FOLDER' or '--trace-gc' are given to Vigie with rules; what it prints is shown.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -42,7 +43,7 @@ if (!load) throw new Error(`load: got ${option('load', '')}, want one of ${[...l
 const flags = process.env['BENCH_NODE_FLAGS']?.split(' ') ?? [];
 /** Past that rules look at. */
 const PREFILL_ROUNDS = 45;
-const WARM_CYCLES = 6;
+const warmCycles = Number(option('warm', '6'));
 
 const names = Array.from({ length: tenants }, (_, i) => `t${i}`);
 const all = names.map((name) => ({ name, series: load.seriesOf(name) }));
@@ -159,8 +160,13 @@ interface Outcome {
   readonly ms: number;
 }
 
-/** One round: Vigie and at most one peer, under the same ingest. */
-async function measure(peer: { readonly key: string; readonly contender: Contender } | undefined): Promise<Outcome[]> {
+interface Peer {
+  readonly key: string;
+  readonly contender: Contender;
+}
+
+/** One round: Vigie and the given peers, under the same ingest. */
+async function measure(against: readonly Peer[]): Promise<Outcome[]> {
   const bare = await begin(vigie('-', 'engine'));
   const sides: Side[] = [
     {
@@ -178,10 +184,13 @@ async function measure(peer: { readonly key: string; readonly contender: Contend
       without: bare,
     });
   let beside: Started | undefined;
-  if (peer?.contender.kind === 'prometheus') sides.push(await prometheusSide(peer.contender));
-  else if (peer) {
-    const c = peer.contender;
-    sides.push({ name: `vmalert and ${c.name}`, kind: c.kind, withRules: await begin(c), without: await begin(c) });
+  let store: Contender | undefined;
+  for (const { contender: c } of against) {
+    if (c.kind === 'prometheus') sides.push(await prometheusSide(c));
+    else {
+      store = c;
+      sides.push({ name: `vmalert and ${c.name}`, kind: c.kind, withRules: await begin(c), without: await begin(c) });
+    }
   }
   const running = [...new Set(sides.flatMap((s) => [s.withRules, s.without]))];
   const ingest = async (round: number, timeMs: number): Promise<void> => {
@@ -204,7 +213,7 @@ async function measure(peer: { readonly key: string; readonly contender: Contend
     const victoria = sides.find((s) => s.kind === 'victoria');
     if (victoria) {
       await send(victoria.withRules.port, 'GET', '/internal/force_flush');
-      beside = await startVmalert(peer!.contender, victoria.withRules);
+      beside = await startVmalert(store!, victoria.withRules);
     }
     // some cycles for plans, caches and the compiler of JavaScript to settle
     let round = Math.ceil((Date.now() - firstMs) / STEP_MS);
@@ -219,7 +228,7 @@ async function measure(peer: { readonly key: string; readonly contender: Contend
     let rest: number[] = [];
     let threads: ReadonlyMap<string, number> = new Map();
     let behindMs = 0;
-    for (let cycle = -WARM_CYCLES; cycle < cycles; cycle++, round++) {
+    for (let cycle = -warmCycles; cycle < cycles; cycle++, round++) {
       await until(round);
       if (cycle === 0) {
         before = sides.map(spent);
@@ -294,9 +303,9 @@ console.log(
 const found = wantedPeers.includes('none') ? [] : peers();
 const ratios = new Map<string, { own: number[]; other: number[]; ratio: number[] }>();
 for (let round = 1; round <= rounds; round++)
-  for (const peer of found.length > 0 ? found : [undefined]) {
-    console.log(`round ${round} of ${rounds}${peer ? `, ${peer.contender.name}` : ''}`);
-    const [own, ...others] = await measure(peer);
+  for (const against of found.length === 0 || args.includes('together') ? [found] : found.map((p) => [p])) {
+    console.log(`round ${round} of ${rounds} ${against.map((p) => p.contender.name).join(', ')}`);
+    const [own, ...others] = await measure(against);
     for (const o of others) {
       let r = ratios.get(o.name);
       if (!r) ratios.set(o.name, (r = { own: [], other: [], ratio: [] }));
