@@ -3,11 +3,11 @@
  * with files, those: vigie.yaml, rule files and their unit tests, Prometheus and Alertmanager configurations,
  * dashboards. Exit code 1 when an error was found, with --strict also for warnings.
  */
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { parse as parseYaml } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { parseAlertingConfig } from '../alerting/config.ts';
 import { goTemplates } from '../alerting/notify/templates.ts';
 import { resolveOptions } from '../app/options.ts';
@@ -43,11 +43,15 @@ interface CheckFlags extends Omit<RenderFlags, 'output'> {
 
 /** A file past this is no configuration. */
 const FILE_BYTES_MAX = 32 * 1024 * 1024;
+const FOLDER_FILES_MAX = 50_000;
 
 export function addCheck(program: Command, context: CommandContext): void {
   withRenderFlags(program.command('check'))
     .description('check the catalogue, or the named files, without a server')
-    .argument('[files...]', 'vigie.yaml, rule files, unit tests, Prometheus or Alertmanager configuration, dashboards')
+    .argument(
+      '[files...]',
+      'vigie.yaml, rule files, unit tests, Prometheus or Alertmanager configuration, dashboards; or folders of them',
+    )
     .option('--strict', 'warnings fail too')
     .option('--no-tests', 'leave the unit tests out')
     .option('--json', 'print the findings as JSON')
@@ -56,10 +60,16 @@ export function addCheck(program: Command, context: CommandContext): void {
       const findings: Finding[] = [];
       const done: string[] = [];
       if (files.length > 0)
-        for (const file of files) {
-          const { findings: found, what } = await checkFile(file, context, ports);
-          findings.push(...found);
-          done.push(`${file}: ${what}`);
+        for (const named of files) {
+          const within = filesWithin(named);
+          let others = 0;
+          for (const file of within ?? [named]) {
+            const { findings: found, what } = await checkFile(file, context, ports, within !== undefined);
+            findings.push(...found);
+            if (what === '') others++;
+            else done.push(`${file}: ${what}`);
+          }
+          if (others > 0) done.push(`${named}: ${others} files are of no kind that is checked here`);
         }
       else
         for (const [i, job] of renderJobs(flags, context, configFileOf(flags, context)).entries()) {
@@ -126,11 +136,25 @@ async function testPack(folder: string, pack: string): Promise<ReadonlyMap<strin
   return results;
 }
 
-/** What kind of file it is follows from its content, as its reader would say it is wrong otherwise. */
+/** The files of a folder that could be checked; undefined when it is none. Throws `bad_config`. */
+function filesWithin(named: string): string[] | undefined {
+  if (!statSync(named, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+  const found = globSync('**/*.{yml,yaml,json}', { cwd: named }).sort();
+  if (found.length === 0) throw new VigieError('bad_config', `${named} holds no file that ends in yml, yaml or json`);
+  if (found.length > FOLDER_FILES_MAX)
+    throw new VigieError('too_large', `${named} holds ${found.length} files; at most ${FOLDER_FILES_MAX} are checked`);
+  return found.map((f) => path.join(named, f));
+}
+
+/**
+ * What kind of file it is follows from its content, as its reader would say it is wrong otherwise. `anyKind`: it was
+ * found in a folder, so it may be none of ours, which `what: ''` says.
+ */
 async function checkFile(
   file: string,
   context: CommandContext,
   ports: CheckPorts,
+  anyKind: boolean,
 ): Promise<{ findings: readonly Finding[]; what: string }> {
   let text: string;
   try {
@@ -146,9 +170,7 @@ async function checkFile(
       .map((message) => ({ level: 'error', kind, where: file, message: message.replace(`${file}: `, '') }));
   let data: Record<string, unknown>;
   try {
-    const parsed: unknown = file.endsWith('.json')
-      ? JSON.parse(text)
-      : parseYaml(text, { merge: true, maxAliasCount: 100, logLevel: 'silent' });
+    const parsed: unknown = file.endsWith('.json') ? JSON.parse(text) : yamlOf(text);
     data = typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
   } catch (error) {
     return { findings: wrong(error, 'bad-syntax'), what: 'not readable' };
@@ -169,7 +191,14 @@ async function checkFile(
       what: `dashboard, ${queries.length} queries`,
     };
   }
-  if (data['route'] !== undefined || data['receivers'] !== undefined) {
+  if (typeof data['apiVersion'] === 'string' && typeof data['kind'] === 'string') {
+    const spec = data['spec'] as Record<string, unknown> | undefined;
+    if (data['kind'] === 'PrometheusRule' && spec && 'groups' in spec)
+      return checkRuleFile(file, yamlText({ groups: spec['groups'] }), ports, wrong);
+    return { findings: [], what: anyKind ? '' : `${data['kind']} of Kubernetes, which is not checked here` };
+  }
+  // collectors of OpenTelemetry have receivers too, by name
+  if (data['route'] !== undefined || Array.isArray(data['receivers'])) {
     try {
       parseAlertingConfig(text, { templates: goTemplates, readFiles: (pattern) => filesOf(pattern, file) });
     } catch (error) {
@@ -193,6 +222,7 @@ async function checkFile(
       }
     return { findings, what: `Prometheus configuration with ${rules} rule files` };
   }
+  if (anyKind && !/(^|\/)vigie\.ya?ml$/.test(file)) return { findings: [], what: '' };
   try {
     resolveOptions({ flags: {}, env: context.env, file });
     return { findings: [], what: 'configuration of Vigie' };
@@ -237,6 +267,17 @@ function checkRuleFile(
   } catch (error) {
     return { findings: wrong(error, 'bad-rules'), what: 'rules' };
   }
+}
+
+/** The first document; several are Kubernetes objects, none of which is checked here. Throws with the line. */
+function yamlOf(text: string): unknown {
+  const documents = parseAllDocuments(text, { merge: true });
+  if (!Array.isArray(documents)) return undefined;
+  for (const d of documents) {
+    const [problem] = d.errors;
+    if (problem) throw new Error(problem.message);
+  }
+  return documents.length === 1 ? documents[0]!.toJS({ maxAliasCount: 100 }) : undefined;
 }
 
 const isPrometheusGlobal = (global: unknown): boolean =>

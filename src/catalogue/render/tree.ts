@@ -3,11 +3,13 @@
  * a name that cannot occur, and the name is put in by replacement. That is safe because the writers always quote the
  * stand-in and a tenant id needs no escape inside quotes; a test compares with the plain way, file by file.
  */
+import { VigieError } from '../../lib/errors.ts';
 import type { Artefact } from '../artefact.ts';
 import type { PackOverride } from '../pack.ts';
-import { mergeOverrides, platformScope, type Scope, STAND_IN, tenantScope } from '../scope.ts';
+import { mergeOverrides, platformScope, type Scope, STAND_IN, slugOf, tenantScope } from '../scope.ts';
 import { alertmanagerFile, alertmanagerKubernetes, alertmanagerTemplates } from './alertmanager.ts';
 import { assets, elasticsearchTenant } from './assets.ts';
+import { firstCollision } from './collisions.ts';
 import type { RenderContext } from './context.ts';
 import { dashboards, datasourceArtefacts, provisioning } from './grafana.ts';
 import { isolation } from './kubernetes.ts';
@@ -35,6 +37,13 @@ export function* renderTree(
 ): Generator<RenderedScope> {
   const ids = (tenants ?? Object.keys(context.config.tenants)).toSorted();
   const platform = withOwn(platformScope(context.config, context.environment), own);
+  const slugs = [platform.slug, ...Object.keys(context.config.tenants).map(slugOf)];
+  const collision = firstCollision(slugs, context.packNames());
+  if (collision)
+    throw new VigieError(
+      'bad_config',
+      `prometheus/rules/${collision.file} would be written twice, as tenant and pack ${collision.of.join(' and ')}; rename one of the packs`,
+    );
   const scopes = function* (of: readonly string[]): Generator<Scope> {
     for (const id of of) yield withOwn(tenantScope(context.config, context.environment, id), own);
   };
