@@ -78,7 +78,8 @@ interface Side {
   readonly withRules: Running;
   readonly without: Running;
   /** Another process that the rules cost: vmalert. */
-  readonly beside?: Started;
+  beside?: Started;
+  readonly contender?: Contender;
 }
 
 using folder = temporaryFolder('vigie-bench-rules-');
@@ -183,13 +184,11 @@ async function measure(against: readonly Peer[]): Promise<Outcome[]> {
       withRules: await begin(vigie(ruleFolder, 'engine')),
       without: bare,
     });
-  let beside: Started | undefined;
-  let store: Contender | undefined;
   for (const { contender: c } of against) {
     if (c.kind === 'prometheus') sides.push(await prometheusSide(c));
     else {
-      store = c;
-      sides.push({ name: `vmalert and ${c.name}`, kind: c.kind, withRules: await begin(c), without: await begin(c) });
+      const [withRules, without] = [await begin(c), await begin(c)];
+      sides.push({ name: `vmalert and ${c.name}`, kind: c.kind, withRules, without, contender: c });
     }
   }
   const running = [...new Set(sides.flatMap((s) => [s.withRules, s.without]))];
@@ -210,10 +209,9 @@ async function measure(against: readonly Peer[]): Promise<Outcome[]> {
     const firstMs = Math.floor(Date.now() / 1000) * 1000 - PREFILL_ROUNDS * STEP_MS;
     for (let round = 0; round < PREFILL_ROUNDS; round++) await ingest(round, firstMs + round * STEP_MS);
     for (const s of sides) if (s.kind === 'vigie') await send(s.withRules.port, 'GET', '/start');
-    const victoria = sides.find((s) => s.kind === 'victoria');
-    if (victoria) {
-      await send(victoria.withRules.port, 'GET', '/internal/force_flush');
-      beside = await startVmalert(store!, victoria.withRules);
+    for (const s of sides.filter((side) => side.contender)) {
+      await send(s.withRules.port, 'GET', '/internal/force_flush');
+      s.beside = await startVmalert(s.contender!, s.withRules);
     }
     // some cycles for plans, caches and the compiler of JavaScript to settle
     let round = Math.ceil((Date.now() - firstMs) / STEP_MS);
@@ -221,9 +219,7 @@ async function measure(against: readonly Peer[]): Promise<Outcome[]> {
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, firstMs + r * STEP_MS - Date.now())));
     };
     const spent = (s: Side): number =>
-      cpuSeconds(s.withRules.pid) -
-      cpuSeconds(s.without.pid) +
-      (s.kind === 'victoria' && beside ? cpuSeconds(beside.pid) : 0);
+      cpuSeconds(s.withRules.pid) - cpuSeconds(s.without.pid) + (s.beside ? cpuSeconds(s.beside.pid) : 0);
     let before: number[] = [];
     let rest: number[] = [];
     let threads: ReadonlyMap<string, number> = new Map();
@@ -247,7 +243,7 @@ async function measure(against: readonly Peer[]): Promise<Outcome[]> {
     const outcomes = sides.map((s, i) => ({ name: s.name, ms: ((spent(s) - before[i]!) / cycles) * 1000 }));
     for (const [i, s] of sides.entries()) {
       const others = ((cpuSeconds(s.without.pid) - rest[i]!) / cycles) * 1000;
-      const memory = residentBytes(s.withRules.pid) + (s.kind === 'victoria' ? residentBytes(beside!.pid) : 0);
+      const memory = residentBytes(s.withRules.pid) + (s.beside ? residentBytes(s.beside.pid) : 0);
       console.log(
         `  ${s.name}: ${outcomes[i]!.ms.toFixed(1)} CPU ms per cycle for the rules, ${others.toFixed(0)} ms for the rest, ${(memory / 2 ** 20).toFixed(0)} MiB resident with rules`,
       );
@@ -262,7 +258,7 @@ async function measure(against: readonly Peer[]): Promise<Outcome[]> {
     }
     return outcomes;
   } finally {
-    await beside?.stop();
+    for (const s of sides) await s.beside?.stop();
     if (flags.length > 0) console.log(sides[0]!.withRules.program.output());
     for (const r of running) await r[Symbol.asyncDispose]();
   }
