@@ -144,6 +144,8 @@ export const optionsSchema = z.strictObject({
     .string()
     .regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'want a label name')
     .default('tenant_id'),
+  /** Results of rules and detectors are not written there; what clients send is refused. */
+  prometheus_read_only: z.boolean().default(false),
   /** `compare` evaluates rules both ways, the engine's answer counts, differences are counted and logged. */
   rule_evaluation: z.enum(['incremental', 'engine', 'compare']).default('incremental'),
   alertmanager_url: httpUrl.optional(),

@@ -79,6 +79,7 @@ export async function openMetrics(
           : options.prometheus_tenancy === 'header'
             ? { kind: 'header', header: 'x-scope-orgid' }
             : { kind: 'single', tenant: options.tenant },
+      readOnly: options.prometheus_read_only,
       clock,
       logger,
       decompress: (body, max) => snappy.decode(body, max),

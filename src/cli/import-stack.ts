@@ -68,6 +68,7 @@ export function addImportStack(program: Command, context: CommandContext): void 
         'vigie.yaml',
         yamlText({
           prometheus_url: prometheus,
+          prometheus_read_only: true,
           rules: ['rules/*.yml'],
           alertmanager_config: 'alertmanager.yml',
           packs: [
@@ -93,7 +94,7 @@ export function addImportStack(program: Command, context: CommandContext): void 
       }
       for (const n of notes) context.stdout.write(`\nwrote ${n}`);
       context.stdout.write(
-        `\n\nIn shadow: vigie serve --config ${flags.output}/vigie.yaml   (evaluates everything, notifies nobody)\nCompare:   vigie import-stack --prometheus ${prometheus} --compare\nSwitch on: name the real Alertmanager configuration as alertmanager_config in ${flags.output}/vigie.yaml\n`,
+        `\n\nIn shadow: vigie serve --config ${flags.output}/vigie.yaml   (evaluates everything, notifies nobody, writes nothing there)\nCompare:   vigie import-stack --prometheus ${prometheus} --compare\nSwitch on: name the real Alertmanager configuration as alertmanager_config in ${flags.output}/vigie.yaml, and\n           remove prometheus_read_only where Prometheus runs with --web.enable-remote-write-receiver\n`,
       );
     });
 }

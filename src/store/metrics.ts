@@ -104,7 +104,8 @@ export type RejectReason =
   | 'series_quota'
   | 'rate_quota'
   | 'invalid_histogram'
-  | 'invalid_exemplar';
+  | 'invalid_exemplar'
+  | 'read_only';
 
 export interface WriteResult {
   readonly samplesAccepted: number;

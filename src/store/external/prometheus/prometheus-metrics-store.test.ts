@@ -9,6 +9,7 @@ import { silentLogger } from '../../../lib/logger.ts';
 import { Labels } from '../../../model/labels.ts';
 import { tenantId } from '../../../model/tenant.ts';
 import { restrictExpression } from '../../../promql/restrict.ts';
+import { encodeWriteRequest } from '../../wire/remote-write.ts';
 import { PrometheusMetricsStore } from './prometheus-metrics-store.ts';
 import { selectorText } from './selector.ts';
 import type { ExternalTenancy } from './tenancy.ts';
@@ -25,6 +26,7 @@ async function withServer(
   tenancy: ExternalTenancy,
   work: (store: PrometheusMetricsStore, seen: Seen[]) => Promise<void>,
   credentials = '',
+  readOnly = false,
 ): Promise<void> {
   const seen: Seen[] = [];
   const server = createServer((request, response) => {
@@ -52,6 +54,7 @@ async function withServer(
     logger: silentLogger,
     decompress: (b, max) => snappy.decode(b, max),
     restrict: restrictExpression,
+    readOnly,
   });
   try {
     await work(store, seen);
@@ -117,6 +120,30 @@ describe('external Prometheus', () => {
       const batch = new RemoteWrite1Decoder().decode(Uint8Array.from(new SnappyDecoder().decode(write.body, 1 << 20)));
       expect(String(batch.labels(0))).toBe('x{org="team-a"}');
     }));
+
+  it('writes and deletes nothing when it is only to be read: what rules make is dropped, what others send is refused', () =>
+    withServer(
+      answers,
+      header,
+      async (store, seen) => {
+        const sample = { labels: Labels.from({ __name__: 'x' }), timestampMs: 1, value: 1 };
+        expect(await store.writer(A).appendSamples([sample])).toMatchObject({ samplesAccepted: 1, rejected: {} });
+        const encoded = encodeWriteRequest([
+          { labels: sample.labels, length: 1, timestamps: Float64Array.of(1), values: Float64Array.of(1) },
+        ]);
+        const refused = await store.writer(A).append(new RemoteWrite1Decoder().decode(encoded));
+        expect(refused).toMatchObject({ samplesAccepted: 0, rejected: { read_only: 1 } });
+        expect(refused.examples[0]).toMatch(/127\.0\.0\.1:\d+ is only read/);
+        await expect(
+          store.deleteSeries(A, [{ name: 'a', op: '=', value: 'b' }], { startMs: 0, endMs: 1 }),
+        ).rejects.toMatchObject({ code: 'unsupported' });
+        expect(seen).toEqual([]);
+        await store.reader(A).series([[]], range);
+        expect(seen).toHaveLength(1);
+      },
+      '',
+      true,
+    ));
 
   it('asks for remote read once, then remembers that there is none', () =>
     withServer(answers, header, async (store, seen) => {

@@ -19,6 +19,7 @@ import { PassThrough, type RestrictExpression } from './pass-through.ts';
 import { PrometheusClient } from './prometheus-client.ts';
 import { number, PrometheusReader } from './prometheus-reader.ts';
 import { PrometheusWriter } from './prometheus-writer.ts';
+import { onlyRead, ReadOnlyWriter } from './read-only-writer.ts';
 import { selectorText } from './selector.ts';
 import { type ExternalTenancy, TenantScope } from './tenancy.ts';
 
@@ -31,6 +32,8 @@ export interface PrometheusStoreOptions {
   readonly restrict: RestrictExpression;
   readonly headers?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
+  /** Nothing is written there: beside a stack in use, in shadow. */
+  readonly readOnly?: boolean;
 }
 
 /** How old the figures of `stats` and `tenants` may be. */
@@ -69,6 +72,7 @@ export class PrometheusMetricsStore implements MetricsStore {
   }
 
   writer(tenant: TenantId): MetricsWriter {
+    if (this.#o.readOnly) return new ReadOnlyWriter(this.#o.url);
     return new PrometheusWriter(this.#scope(tenant), {
       client: this.client,
       onWritten: (n) => this.#written.set(tenant, (this.#written.get(tenant) ?? 0) + n),
@@ -169,6 +173,7 @@ export class PrometheusMetricsStore implements MetricsStore {
   async deleteSeries(tenant: TenantId, matchers: readonly Matcher[], range: TimeRange): Promise<void> {
     const scope = this.#scope(tenant);
     scope.demandServed();
+    if (this.#o.readOnly) throw onlyRead(this.#o.url);
     const path = '/api/v1/admin/tsdb/delete_series';
     const now = this.#o.clock.now();
     const parameters = new URLSearchParams({ 'match[]': selectorText([...matchers, ...scope.matchers]) });
