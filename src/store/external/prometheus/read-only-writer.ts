@@ -15,7 +15,7 @@ export class ReadOnlyWriter implements MetricsWriter {
   }
 
   async append(batch: WriteBatch): Promise<WriteResult> {
-    const refused = batch.timestamps.length + (batch.histograms?.length ?? 0);
+    const refused = batch.sampleStart[batch.seriesCount]! + (batch.histograms?.length ?? 0);
     return {
       samplesAccepted: 0,
       histogramsAccepted: 0,
