@@ -14,6 +14,10 @@ describe('exhaustion', () => {
   const foreseen: Record<string, (i: number) => number> = {
     'steady and near': (i) => 0.9 - (N - i) * 0.002 + 0.002 * noise(i),
     'begun a while ago': (i) => (i < N - 20 ? 0.42 : 0.42 + (i - N + 20) * 0.02) + 0.001 * noise(i),
+    'a runaway writer of the last seven points': (i) =>
+      0.4 + (i % 288) * 0.0001 + (i < N - 7 ? 0 : (i - N + 7) * 0.02) + 0.0005 * noise(i),
+    'a leak on a day wave, faster than the wave ever was': (i) =>
+      0.4 + 0.06 * Math.sin((2 * Math.PI * i) / 288) + (i < N - 10 ? 0 : (i - N + 10) * 0.025) + 0.003 * noise(i),
     'a rotation that no longer comes': (i) => (i < N - 150 ? 0.2 + (i % 100) * 0.005 : 0.2 + (i - N + 150) * 0.005),
   };
   it.each(Object.entries(foreseen))('foresees %s', (_name, at) => {
@@ -32,6 +36,10 @@ describe('exhaustion', () => {
     'one burst of writing': (i) => (i < N - 4 ? 0.42 : 0.62) + 0.001 * noise(i),
     'log rotation by time': (i) => 0.2 + (i % 100) * 0.006,
     'log rotation by size, at its fullest': (i) => 0.2 + ((i + 99 - (N % 100)) % 100) * 0.006,
+    'a nightly job that writes as fast, stops, and is tidied slowly': (i) => {
+      const at = (i + 288 - ((N - 7) % 288)) % 288;
+      return 0.4 + 0.02 * Math.min(at, 10) * Math.max(0, 1 - Math.max(0, at - 30) / 200) + 0.0005 * noise(i);
+    },
     'a day wave on its way up': (i) => 0.5 + 0.2 * Math.sin((2 * Math.PI * (i - N + 16)) / 288) + 0.005 * noise(i),
     falling: (i) => 0.9 - i * 0.0001,
     'missing, infinite': (i) =>

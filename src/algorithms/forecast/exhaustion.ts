@@ -33,6 +33,12 @@ const BLOCKS = 6;
 const STEADY_RATIO = 3;
 /** Points a window needs. */
 const WINDOW_MIN = 12;
+/** Windows in which a rise without precedent is looked for, how many of them the history must hold, */
+const SUDDEN_WINDOWS = [6, 9, 14, 20];
+const SUDDEN_HISTORY = 20;
+/** how far above its own spread it must be, and what share of it would be a precedent. */
+const SUDDEN_RATIO = 6;
+const SUDDEN_PRECEDENT = 0.6;
 const LOOKS_BACK_MAX = 240;
 /** Earlier moments, and steps ahead of each, that say how wide an interval has to be. */
 const ORIGINS = 8;
@@ -204,9 +210,32 @@ function rotationOf(values: Float64Array, resets: readonly number[]): Rotation |
   return { every: median(Float64Array.from(gaps)), longest: Math.max(...gaps), bottom, peaks, at: resets };
 }
 
+/**
+ * A rise as this thing has never risen: steady over a few points, and more than it ever rose in as many. Medians over
+ * half a horizon would see it only when most of them rise; what rose so before is left to them, for it stopped before.
+ */
+function suddenPace(values: Float64Array, from: number, to: number, horizon: number): Pace | undefined {
+  for (const w of SUDDEN_WINDOWS) {
+    if (w >= horizon / 2 || to - from < w || to < SUDDEN_HISTORY * w) return undefined;
+    const pace = linePace(values, to - w, to);
+    const rise = pace.slope * (w - 1);
+    const steady = pace.slope > SUDDEN_RATIO * pace.slopeError && rise > SUDDEN_RATIO * pace.noise;
+    if (steady && !roseBefore(values, to - w, w, SUDDEN_PRECEDENT * rise)) return pace;
+  }
+  return undefined;
+}
+
+/** Whether the first `end` values ever rose by `rise` within `w` points. */
+function roseBefore(values: Float64Array, end: number, w: number, rise: number): boolean {
+  for (let o = w - 1; o < end; o++) if (values[o]! - values[o - w + 1]! >= rise) return true;
+  return false;
+}
+
 /** The shortest window with a steady rise, else the longest; after a recent emptying, the slopes of earlier fillings. */
 function paceOf(values: Float64Array, from: number, to: number, horizon: number, resets: readonly number[]): Pace {
   const length = to - from;
+  const sudden = suddenPace(values, from, to, horizon);
+  if (sudden) return sudden;
   let longest: Pace | undefined;
   for (const w of [horizon / 2, horizon, 2 * horizon, 6 * horizon, POINTS_MAX].map((x) =>
     Math.max(WINDOW_MIN, Math.round(x)),
