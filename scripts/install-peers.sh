@@ -47,3 +47,13 @@ fetch() { # suite package...
 fetch trixie prometheus
 fetch sid prometheus prometheus-alertmanager victoria-metrics
 rm -rf "$apt_root"
+
+# an add-on that users install themselves; its install script would fetch libraries for graphics cards from elsewhere
+onnx=1.30.0
+if [ "$(cat "$peers/onnx/.have" 2>/dev/null || true)" != "$onnx" ]; then
+  rm -rf "$peers/onnx" && mkdir -p "$peers/onnx"
+  npm install --prefix "$peers/onnx" --ignore-scripts --no-audit --no-fund --loglevel=error "onnxruntime-node@$onnx" >/dev/null
+  # only this machine's own libraries are of use here
+  find "$peers/onnx/node_modules/onnxruntime-node/bin" -mindepth 2 -maxdepth 2 -type d ! -name "$(uname -s | tr '[:upper:]' '[:lower:]')" -exec rm -rf {} +
+  echo "$onnx" >"$peers/onnx/.have"
+fi

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { checkDetectors, type DetectorConfig, parseDetectorFile } from '../intelligence/config.ts';
 import { FitPool } from '../intelligence/fit-pool.ts';
 import { IntelligenceService } from '../intelligence/intelligence-service.ts';
+import { ModelHost } from '../intelligence/models/model-host.ts';
 import { StateFiles } from '../intelligence/state-files.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
@@ -41,6 +42,15 @@ export class Detectors {
     const { queries, cleanups, clock } = input;
     const fit = new FitPool(clock);
     cleanups.add('forecast fits', () => fit[Symbol.asyncDispose]());
+    const models = new ModelHost({
+      folderOf: (tenant) => {
+        const { config_dir } = input.options();
+        return config_dir === undefined ? undefined : path.join(config_dir, 'tenants', tenant, 'models');
+      },
+      runtime: input.options().onnxruntime,
+      clock,
+    });
+    cleanups.add('models of users', () => models[Symbol.asyncDispose]());
     this.service = new IntelligenceService({
       queryInstant: async (tenant, expr, atMs) =>
         (await queries.vector(tenant, expr, atMs)).map((s) => ({ labels: s.labels, value: s.value })),
@@ -52,6 +62,7 @@ export class Detectors {
       documents: input.documents,
       states: new StateFiles(input.folder),
       fit,
+      models,
       clock,
       logger: input.logger,
     });

@@ -150,6 +150,8 @@ export const optionsSchema = z.strictObject({
   rule_evaluation: z.enum(['incremental', 'engine', 'compare']).default('incremental'),
   alertmanager_url: httpUrl.optional(),
   grafana_url: httpUrl.optional(),
+  /** The folder of the package onnxruntime-node, for detectors with models of users. */
+  onnxruntime: z.string().min(1).optional(),
   database_url: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'want postgres://...')
@@ -173,6 +175,7 @@ export const ENVIRONMENT: Readonly<Record<string, OptionName>> = {
   PROMETHEUS_URL: 'prometheus_url',
   ALERTMANAGER_URL: 'alertmanager_url',
   GRAFANA_URL: 'grafana_url',
+  VIGIE_ONNXRUNTIME: 'onnxruntime',
   DATABASE_URL: 'database_url',
   REDIS_URL: 'redis_url',
   VIGIE_DATA_DIR: 'data_dir',

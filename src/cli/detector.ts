@@ -4,12 +4,19 @@
  * tried against the history of any server with Prometheus' query API.
  */
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import type { Command } from 'commander';
 import type { BacktestAnswer, DetectorItem, DetectorsAnswer } from '../http/contract/intelligence.ts';
 import { backtest } from '../intelligence/backtest.ts';
 import { judgeBacktest, planBacktest } from '../intelligence/backtests.ts';
 import { type DetectorConfig, parseDetectorFile } from '../intelligence/config.ts';
+import { fitOne } from '../intelligence/fit.ts';
+import { fitHere } from '../intelligence/fit-pool.ts';
 import type { BacktestReport } from '../intelligence/fit-protocol.ts';
+import { ModelHost } from '../intelligence/models/model-host.ts';
+import { shapeOf } from '../intelligence/models/model-shape.ts';
+import { withModel } from '../intelligence/models/with-model.ts';
+import { systemClock } from '../lib/clock.ts';
 import { VigieError } from '../lib/errors.ts';
 import { formatDuration, parseDuration } from '../model/duration.ts';
 import { Labels } from '../model/labels.ts';
@@ -32,9 +39,18 @@ export function addDetector(program: Command, context: CommandContext): void {
     .command('check')
     .description('check files of detectors')
     .argument('<files...>', 'YAML files')
-    .action((files: string[]) => {
-      for (const file of files)
-        context.stdout.write(`${file}: ${parseDetectorFile(read(file), file).length} detectors, all well\n`);
+    .action(async (files: string[]) => {
+      for (const file of files) {
+        const configs = parseDetectorFile(read(file), file);
+        await using models = modelsBeside(file, context);
+        for (const c of configs) {
+          if (!('model' in c) || !c.model) continue;
+          const info = await models.info(FILE_TENANT, c.model.file);
+          shapeOf(c.model, info);
+          context.stdout.write(`${c.name}: ${c.model.file} fits, ${info.bytes} bytes, sha256 ${info.sha256}\n`);
+        }
+        context.stdout.write(`${file}: ${configs.length} detectors, all well\n`);
+      }
     });
   withServerFlags(detector.command('list'))
     .description('detectors of a running Vigie with their records')
@@ -59,11 +75,14 @@ export function addDetector(program: Command, context: CommandContext): void {
       const results =
         flags.file === undefined
           ? await onServer(client, names, lengthMs)
-          : await fromFile(client, flags.file, names, { lengthMs, endMs: timeOf(flags.end) });
+          : await fromFile(client, context, flags.file, names, { lengthMs, endMs: timeOf(flags.end) });
       context.stdout.write(flags.json ? `${JSON.stringify(results, undefined, 2)}\n` : report(results));
       if (results.some((r) => !r.result.passed)) context.exitCode = 1;
     });
 }
+
+/** What a file declares belongs to no tenant yet. */
+const FILE_TENANT = 'file' as TenantId;
 
 interface Tested {
   readonly name: string;
@@ -91,20 +110,39 @@ async function onServer(
   return out;
 }
 
+/** As where they run: a folder `models` beside the file of declarations. */
+function modelsBeside(file: string, context: CommandContext): ModelHost {
+  return new ModelHost({
+    folderOf: () => path.join(path.dirname(path.resolve(file)), 'models'),
+    runtime: context.env['VIGIE_ONNXRUNTIME'],
+    clock: systemClock,
+  });
+}
+
 async function fromFile(
   client: VigieClient,
+  context: CommandContext,
   file: string,
   names: readonly string[],
   options: { readonly lengthMs: number | undefined; readonly endMs: number },
 ): Promise<Tested[]> {
   const configs: readonly DetectorConfig[] = parseDetectorFile(read(file), file);
   const out: Tested[] = [];
+  await using models = modelsBeside(file, context);
   for (const config of pick(configs, names)) {
-    const plan = await planBacktest({ queryRange: rangeQuery(client) }, 'file' as TenantId, config, {
+    const plain = {
+      queryRange: rangeQuery(client),
+      queryInstant: async () => [],
+      fit: fitHere(fitOne, backtest),
+      models,
+    };
+    const ports =
+      config.kind === 'forecast' || config.kind === 'anomaly' ? withModel(plain, FILE_TENANT, config) : plain;
+    const plan = await planBacktest(ports, FILE_TENANT, config, {
       endMs: options.endMs,
       ...(options.lengthMs === undefined ? {} : { lengthMs: options.lengthMs }),
     });
-    const found = backtest(plan.request);
+    const found = await ports.fit.backtest(plan.request);
     out.push({
       name: config.name,
       kind: config.kind,

@@ -9,6 +9,8 @@ import type {
   BacktestReport,
   BacktestRequest,
   BacktestSeries,
+  FitRequest,
+  FitResult,
   ForecastBacktest,
   StreamBacktest,
   Window,
@@ -37,8 +39,35 @@ interface Tally {
   judged: boolean;
 }
 
+/** With the built-in methods. */
 export function backtest(request: BacktestRequest): BacktestReport {
-  const tally: Tally = {
+  const tally = emptyTally(request);
+  if (request.kind === 'stream') replayStream(request, tally);
+  else
+    for (const s of request.series) {
+      const steps = replayForecast(request, s, tally);
+      for (let next = steps.next(); !next.done; ) next = steps.next(fitOne(next.value));
+    }
+  return reportOf(request, tally);
+}
+
+/** With forecasts that take their time: a model's. */
+export async function replay(
+  request: BacktestRequest,
+  ask: (request: FitRequest) => Promise<FitResult>,
+): Promise<BacktestReport> {
+  const tally = emptyTally(request);
+  if (request.kind === 'stream') replayStream(request, tally);
+  else
+    for (const s of request.series) {
+      const steps = replayForecast(request, s, tally);
+      for (let next = steps.next(); !next.done; ) next = steps.next(await ask(next.value));
+    }
+  return reportOf(request, tally);
+}
+
+function emptyTally(request: BacktestRequest): Tally {
+  return {
     announced: 0,
     hits: 0,
     falseAlerts: 0,
@@ -54,8 +83,9 @@ export function backtest(request: BacktestRequest): BacktestReport {
     naiveError: 0,
     judged: request.kind === 'forecast' ? hasThreshold(request) : request.series.every((s) => s.truth !== undefined),
   };
-  if (request.kind === 'stream') replayStream(request, tally);
-  else for (const s of request.series) replayForecast(request, s, tally);
+}
+
+function reportOf(request: BacktestRequest, tally: Tally): BacktestReport {
   const weeks = (tally.points * request.stepMs) / WEEK_MS;
   const leads = tally.leads.sort((a, b) => a - b);
   return {
@@ -143,7 +173,12 @@ function replayStream(request: StreamBacktest, tally: Tally): void {
   }
 }
 
-function replayForecast(request: ForecastBacktest, series: BacktestSeries, tally: Tally): void {
+/** Asks for one forecast after the other, so that whoever makes them may take their time. */
+function* replayForecast(
+  request: ForecastBacktest,
+  series: BacktestSeries,
+  tally: Tally,
+): Generator<FitRequest, void, FitResult> {
   const { values } = series;
   const { horizon } = request.request;
   const first = Math.max(Math.min(request.historyPoints, Math.floor(values.length / 2)), 24);
@@ -178,7 +213,7 @@ function replayForecast(request: ForecastBacktest, series: BacktestSeries, tally
     past = now;
     if ((o - first) % every !== 0) continue;
     const history = values.subarray(Math.max(0, o - request.historyPoints), o);
-    const fit = fitOne({ ...request.request, values: history });
+    const fit = yield { ...request.request, values: history };
     tally.forecasts++;
     const band = fit.intervals.find((i) => Math.abs(i.level - 0.95) < 1e-9);
     const ahead = Math.min(horizon, values.length - o);

@@ -53,6 +53,27 @@ const sensitivity = z.number().min(0.001).max(50).default(0.25);
 /** PromQL that returns a non-zero series while something really was wrong; grades alerts and back-tests. */
 const truth = z.string().min(1).max(10_000).optional();
 
+/** A model of the user's own, as an ONNX file in the tenant's folder of models. */
+const model = z.strictObject({
+  file: z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}\.onnx$/, 'want a file name such as load.onnx'),
+  /** Values of each series that make one row, oldest first. */
+  window: z.number().int().min(1).max(2_000),
+  /** Series that differ in this label alone are one row, side by side in this order. */
+  features: z.strictObject({ label: labelName, order: z.array(z.string().min(1).max(500)).min(1).max(200) }).optional(),
+  /** Before the model sees them: each window by its own mean and deviation, or all by fixed ones per feature. */
+  scale: z
+    .union([
+      z.enum(['none', 'window']),
+      z.strictObject({ mean: z.array(z.number()).min(1), deviation: z.array(z.number().positive()).min(1) }),
+    ])
+    .default('none'),
+  /** The output that is read; the first of floating point if absent. */
+  output: z.string().min(1).max(200).optional(),
+  /** `score`: how odd the window is. `reconstruction`: the window as the model sees it. `next`: the value after it. */
+  meaning: z.enum(['score', 'reconstruction', 'next']).default('score'),
+});
+export type ModelConfig = z.output<typeof model>;
+
 const anomaly = z.strictObject({
   ...base,
   kind: z.literal('anomaly'),
@@ -60,6 +81,8 @@ const anomaly = z.strictObject({
   truth,
   /** Write the expected value and the band; on by default up to 200 series. */
   bands: z.boolean().optional(),
+  /** What is judged is the model's word on each series. */
+  model: model.optional(),
 });
 const peers = z.strictObject({
   ...base,
@@ -95,8 +118,9 @@ const forecast = z.strictObject({
   every: duration.optional(),
   /** Hints; found from the data if absent. */
   seasons: z.array(duration).max(3).optional(),
-  /** `ensemble` for what has a rhythm; `exhaustion` for what fills up and may be emptied now and then. */
-  method: z.enum(['ensemble', 'exhaustion']).default('ensemble'),
+  /** `ensemble` for what has a rhythm; `exhaustion` for what fills up and may be emptied now and then; `model`. */
+  method: z.enum(['ensemble', 'exhaustion', 'model']).default('ensemble'),
+  model: model.optional(),
   threshold: z
     .strictObject({ above: z.number().optional(), below: z.number().optional() })
     .refine((t) => (t.above === undefined) !== (t.below === undefined), 'want exactly one of above and below')
@@ -154,7 +178,16 @@ function crossChecks(d: DetectorConfig, file: string): void {
     throw new VigieError('bad_config', `${file}: detector ${d.name}: ${what}`);
   };
   if (d.warmup < 12 * d.step) fail(`warmup: want at least 12 steps of ${d.step / 1000} s, got ${d.warmup / 1000} s`);
+  if ('model' in d && d.model) {
+    const features = d.model.features?.order.length ?? 1;
+    const { scale } = d.model;
+    if (typeof scale === 'object' && (scale.mean.length !== features || scale.deviation.length !== features))
+      fail(`model.scale: want ${features} means and deviations, one per feature`);
+    if (d.kind === 'forecast' && d.model.features) fail('model.features: a forecast is of one series');
+  }
   if (d.kind !== 'forecast') return;
+  if ((d.method === 'model') !== (d.model !== undefined))
+    fail('method model needs a model, and a model needs method model');
   if (d.series_max > FORECAST_SERIES_MAX)
     fail(`series_max: a forecast may follow at most ${FORECAST_SERIES_MAX} series, got ${d.series_max}`);
   if (d.horizon < d.step) fail(`horizon: want at least one step of ${d.step / 1000} s, got ${d.horizon / 1000} s`);

@@ -7,7 +7,7 @@ export interface FitRequest {
   readonly stepSeconds: number;
   /** Points ahead. */
   readonly horizon: number;
-  readonly method: 'ensemble' | 'exhaustion';
+  readonly method: 'ensemble' | 'exhaustion' | 'model';
   /** Central intervals, each in (0, 1). */
   readonly levels: readonly number[];
   readonly threshold?: { readonly above?: number | undefined; readonly below?: number | undefined } | undefined;

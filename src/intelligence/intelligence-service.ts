@@ -12,6 +12,7 @@ import { DETECTORS_PER_TENANT_MAX, type DetectorConfig } from './config.ts';
 import { budgetFactor, FeedbackBook, type FeedbackEntry, type Verdict } from './feedback.ts';
 import { ForecastRuntime, type ForecastView } from './forecast-runtime.ts';
 import type { SeriesStatus } from './judges/judge.ts';
+import { withModel } from './models/with-model.ts';
 import type { IntelligencePorts } from './ports.ts';
 import { type Prediction, PredictionLedger, type PredictionStatus, type StoredBacktest } from './predictions.ts';
 import type { DayTally, RecordSummary } from './record.ts';
@@ -168,12 +169,12 @@ export class IntelligenceService {
   /** Replays stored history and keeps the report; it decides whether the detector may alert. */
   async backtest(tenant: TenantId, name: string, lengthMs?: number): Promise<StoredBacktest> {
     const { runtime } = this.#slot(tenant, name);
-    const plan = await planBacktest(this.#ports, tenant, runtime.config, {
+    const plan = await planBacktest(runtime.ports, tenant, runtime.config, {
       endMs: this.#ports.clock.now(),
       factor: runtime.factor,
       ...(lengthMs === undefined ? {} : { lengthMs }),
     });
-    const report = await this.#ports.fit.backtest(plan.request);
+    const report = await runtime.ports.fit.backtest(plan.request);
     const result: StoredBacktest = {
       report,
       atMs: this.#ports.clock.now(),
@@ -269,9 +270,11 @@ export class IntelligenceService {
   }
 
   #make(tenant: TenantId, config: DetectorConfig): Runtime {
+    const ports =
+      config.kind === 'forecast' || config.kind === 'anomaly' ? withModel(this.#ports, tenant, config) : this.#ports;
     return config.kind === 'forecast'
-      ? new ForecastRuntime(tenant, config, this.#ports, this.#ledger)
-      : new StreamRuntime(tenant, config, this.#ports, this.#ledger);
+      ? new ForecastRuntime(tenant, config, ports, this.#ledger)
+      : new StreamRuntime(tenant, config, ports, this.#ledger);
   }
 
   #view(runtime: Runtime): DetectorView {

@@ -6,6 +6,7 @@ import type { Sample, SeriesColumns } from '../model/sample.ts';
 import type { TenantId } from '../model/tenant.ts';
 import type { DocumentStore } from '../store/documents.ts';
 import type { FitPort } from './fit-protocol.ts';
+import type { ModelPort } from './models/model-host.ts';
 
 export interface VectorPoint {
   readonly labels: Labels;
@@ -40,6 +41,8 @@ export interface IntelligencePorts {
   readonly states: StatePort;
   /** Fits forecasts and replays back-tests off the main thread. */
   readonly fit: FitPort;
+  /** Runs models of users; absent where none are run. */
+  readonly models?: ModelPort;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Prefix of the names of series that are written; '' unless `tenant_isolation` says otherwise. */
