@@ -75,7 +75,7 @@ import type { EmbeddedMetricsStore } from '../store/embedded/metrics/embedded-me
 import type { MetricsStore } from '../store/metrics.ts';
 import type { Accounts } from '../tenancy/accounts.ts';
 import type { ApiKeys } from '../tenancy/api-keys.ts';
-import type { RequestContext } from '../tenancy/context.ts';
+import type { AuditChange, RequestContext } from '../tenancy/context.ts';
 import type { TenantDirectory } from '../tenancy/tenant-directory.ts';
 import type { CataloguePacks } from './catalogue-packs.ts';
 import type { DataFolder } from './data-folder.ts';
@@ -111,13 +111,7 @@ export interface RouteParts {
   readonly keys: ApiKeys;
   readonly accounts: Accounts;
   readonly auditLog: AuditLog;
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
   readonly telemetry: Telemetry;
   readonly queries: Queries;
   readonly routing: Routing;

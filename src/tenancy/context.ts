@@ -29,3 +29,12 @@ export interface RequestContext {
 export function roleAtLeast(role: Role, wanted: Role): boolean {
   return ROLES.indexOf(role) >= ROLES.indexOf(wanted);
 }
+
+/** Leaves an audit entry of a change by a request, before the change is acknowledged. */
+export type AuditChange = (
+  context: RequestContext,
+  action: string,
+  target: string,
+  before: unknown,
+  after: unknown,
+) => Promise<void>;

@@ -9,7 +9,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Receivers, startReceivers } from '../support/receivers.ts';
 import { eventually, startVigie, type VigieProcess } from '../support/vigie.ts';
-import { chromiumMissing, launch, openPage, violations } from './support/browser.ts';
+import { chromiumMissing, expectSound, launch, openPage, violations } from './support/browser.ts';
 
 const PLAYBOOK = readFileSync(
   path.join(import.meta.dirname, '../../templates/automation/remediation/disk-full.yaml'),
@@ -98,22 +98,7 @@ describe.skipIf(chromiumMissing)('pages of incidents', () => {
   it.each(PAGES)(
     '%s is there, accessible in both themes, and fits a phone',
     async (url, title, text) => {
-      for (const scheme of ['light', 'dark'] as const) {
-        const { page, problems } = await openPage(browser, vigie.url + url, { scheme });
-        await page.getByRole('heading', { level: 1, name: title }).waitFor();
-        await page.getByText(text).first().waitFor();
-        await page.waitForFunction(() => document.querySelectorAll('[role=status] .mantine-Loader-root').length === 0);
-        expect(await violations(page)).toEqual([]);
-        if (scheme === 'dark') {
-          await page.setViewportSize({ width: 360, height: 740 });
-          await page.waitForFunction(
-            () => document.documentElement.scrollWidth <= document.documentElement.clientWidth,
-          );
-          expect(await violations(page)).toEqual([]);
-        }
-        expect(problems).toEqual([]);
-        await page.context().close();
-      }
+      await expectSound(browser, vigie.url + url, title, text);
     },
     60_000,
   );

@@ -1,7 +1,7 @@
 /** Every page in real Chromium: no error in it, no accessibility violation in either theme, nothing wider than a phone. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chromiumMissing, launch, openPage, violations } from './support/browser.ts';
+import { chromiumMissing, expectSound, launch, openPage, violations } from './support/browser.ts';
 import { type FakeServer, startFakeServer } from './support/fake-server.ts';
 
 const PAGES: readonly (readonly [string, string, string])[] = [
@@ -42,20 +42,7 @@ describe.skipIf(chromiumMissing)('pages', () => {
   });
 
   it.each(PAGES)('%s is there, accessible in both themes, and fits a phone', async (url, title, text) => {
-    for (const scheme of ['light', 'dark'] as const) {
-      const { page, problems } = await openPage(browser, server.url + url, { scheme });
-      await page.getByRole('heading', { level: 1, name: title }).waitFor();
-      await page.getByText(text).first().waitFor();
-      await page.waitForFunction(() => document.querySelectorAll('[role=status] .mantine-Loader-root').length === 0);
-      expect(await violations(page)).toEqual([]);
-      if (scheme === 'dark') {
-        await page.setViewportSize({ width: 360, height: 740 });
-        await page.waitForFunction(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth);
-        expect(await violations(page)).toEqual([]);
-      }
-      expect(problems).toEqual([]);
-      await page.context().close();
-    }
+    await expectSound(browser, server.url + url, title, text);
   });
 
   it('sees a planted violation', async () => {

@@ -7,7 +7,7 @@ import { VigieError } from '../../lib/errors.ts';
 import type { ExpositionParser } from '../../model/exposition.ts';
 import type { MetricMetadata, SeriesColumns } from '../../model/sample.ts';
 import type { TenantId } from '../../model/tenant.ts';
-import type { RequestContext } from '../../tenancy/context.ts';
+import type { AuditChange } from '../../tenancy/context.ts';
 import { ADMIN, type Route } from '../route.ts';
 
 export const IMPORT_BODY_BYTES_MAX = 256 * 1024 * 1024;
@@ -25,13 +25,7 @@ export interface ImportPorts {
   readonly createMemory: () => RawSeriesMemory;
   /** Takes series with ascending times; `unsupported` where the store is another program. */
   readonly importSeries: (tenant: TenantId, series: readonly SeriesColumns[]) => Promise<ImportResult>;
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
 }
 
 export function importRoute(ports: ImportPorts): Route {

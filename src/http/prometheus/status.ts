@@ -2,7 +2,7 @@
 import { VigieError } from '../../lib/errors.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import type { CardinalityStats, MetricsStore, TimeRange } from '../../store/metrics.ts';
-import type { RequestContext } from '../../tenancy/context.ts';
+import type { AuditChange, RequestContext } from '../../tenancy/context.ts';
 import { formValues } from '../body.ts';
 import { ADMIN, PLATFORM, type Route, VIEWER } from '../route.ts';
 import { DIALECT_VERSION } from './query.ts';
@@ -30,13 +30,7 @@ export interface StatusRoutePorts {
   readonly snapshot: () => Promise<string>;
   /** Rewrites blocks that hold deleted samples; absent where deleting leaves nothing behind. */
   readonly cleanTombstones?: (tenant: RequestContext['tenant']) => Promise<void>;
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
 }
 
 const LIMIT_DEFAULT = 10;

@@ -4,7 +4,7 @@ import { type TenantId, tenantId } from '../../model/tenant.ts';
 import type { AuditLog } from '../../security/audit/audit-log.ts';
 import type { Accounts } from '../../tenancy/accounts.ts';
 import type { ApiKey, ApiKeys } from '../../tenancy/api-keys.ts';
-import type { RequestContext, Role } from '../../tenancy/context.ts';
+import type { AuditChange, RequestContext, Role } from '../../tenancy/context.ts';
 import { limitsSchema, type TenantLimits } from '../../tenancy/limits.ts';
 import type { Tenant, TenantDirectory } from '../../tenancy/tenant-directory.ts';
 import { checked, parseBody } from '../body.ts';
@@ -24,13 +24,7 @@ export interface AdministrationPorts {
   readonly keys: ApiKeys;
   readonly accounts: Accounts;
   readonly auditLog: AuditLog;
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
   readonly use: (tenant: TenantId) => {
     readonly activeSeries: number;
     readonly diskBytes: number;

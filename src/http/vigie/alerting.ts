@@ -13,7 +13,7 @@ import type { TenantAlerting } from '../../alerting/tenant-alerting.ts';
 import { VigieError } from '../../lib/errors.ts';
 import { Labels } from '../../model/labels.ts';
 import type { TenantId } from '../../model/tenant.ts';
-import type { RequestContext } from '../../tenancy/context.ts';
+import type { AuditChange } from '../../tenancy/context.ts';
 import { parseBody } from '../body.ts';
 import {
   type NotificationsAnswer,
@@ -45,13 +45,7 @@ const FILTERS_MAX = 100;
 export interface AlertingRoutePorts {
   readonly alerting: (tenant: TenantId) => Promise<TenantAlerting>;
   readonly service: Pick<AlertingService, 'problem'>;
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
   readonly externalURL: string;
   readonly nowMs: () => number;
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { VigieError } from '../../lib/errors.ts';
 import type { TenantId } from '../../model/tenant.ts';
-import type { RequestContext } from '../../tenancy/context.ts';
+import type { AuditChange } from '../../tenancy/context.ts';
 import { parseBody } from '../body.ts';
 import { ADMIN, type Route } from '../route.ts';
 
@@ -15,13 +15,7 @@ export const callbackSecretInput = z.strictObject({ secret: z.string().min(8).ma
 export interface CallbackSecretPorts {
   readonly configured: (tenant: TenantId) => Promise<readonly CallbackProgram[]>;
   readonly put: (tenant: TenantId, program: CallbackProgram, secret: string | undefined) => Promise<void>;
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
 }
 
 export function callbackSecretRoutes({ configured, put, audit }: CallbackSecretPorts): Route[] {

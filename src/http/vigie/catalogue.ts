@@ -1,7 +1,7 @@
 /** /vigie/v1/catalogue: browse packs, see what parameters do, try changes and keep them for the tenant. */
 import type { CatalogueService, PackDetail } from '../../catalogue/catalogue-service.ts';
 import { VigieError } from '../../lib/errors.ts';
-import type { RequestContext } from '../../tenancy/context.ts';
+import type { AuditChange } from '../../tenancy/context.ts';
 import { parseBody } from '../body.ts';
 import {
   type CatalogueAnswer,
@@ -16,13 +16,7 @@ import { EDITOR, type HttpRequest, type Route, VIEWER } from '../route.ts';
 
 export interface CatalogueRoutePorts {
   readonly catalogue: CatalogueService;
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
 }
 
 const base = { family: 'vigie' } as const;

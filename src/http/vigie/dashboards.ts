@@ -1,7 +1,7 @@
 /** /vigie/v1/dashboards, /snapshots, /saved-queries and /preferences. */
 import type { DashboardStore } from '../../dashboards/dashboard-store.ts';
 import { VigieError } from '../../lib/errors.ts';
-import type { RequestContext } from '../../tenancy/context.ts';
+import type { AuditChange } from '../../tenancy/context.ts';
 import { checked, parseBody } from '../body.ts';
 import {
   DASHBOARD_BYTES_MAX,
@@ -15,13 +15,7 @@ import { EDITOR, type Route, VIEWER } from '../route.ts';
 
 export interface DashboardRoutePorts {
   readonly dashboards: DashboardStore;
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
 }
 
 const SNAPSHOT_BYTES_MAX = 4 * 1024 * 1024;

@@ -1,6 +1,6 @@
 /** /vigie/v1/demo: the demonstration switched on and off. */
 import { tenantId } from '../../model/tenant.ts';
-import type { RequestContext } from '../../tenancy/context.ts';
+import type { AuditChange, RequestContext } from '../../tenancy/context.ts';
 import { parseBody } from '../body.ts';
 import { type DemoAnswer, demoInput } from '../contract/demo.ts';
 import { PLATFORM, type Route, VIEWER } from '../route.ts';
@@ -11,13 +11,7 @@ export interface DemoRoutePorts {
   readonly enable: () => Promise<void>;
   /** Ends it and removes its tenants. */
   readonly disable: () => Promise<void>;
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
 }
 
 export function demoRoutes(ports: DemoRoutePorts): Route[] {

@@ -7,7 +7,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { VigieError } from '../../lib/errors.ts';
 import type { EdgeDiscovery } from '../../services/edge-discovery.ts';
 import type { ServiceRegistry } from '../../services/service-registry.ts';
-import type { RequestContext } from '../../tenancy/context.ts';
+import type { AuditChange } from '../../tenancy/context.ts';
 import { parseBody } from '../body.ts';
 import { heartbeatInput, type ServiceEdgesAnswer, serviceInput } from '../contract/events.ts';
 import { EDITOR, type HttpRequest, INGEST, type Route, VIEWER } from '../route.ts';
@@ -18,13 +18,7 @@ export interface EventRoutePorts {
   readonly services: ServiceRegistry;
   readonly edges: EdgeDiscovery;
   /** Every change leaves an entry before it is acknowledged. */
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
   readonly clock: Clock;
 }
 

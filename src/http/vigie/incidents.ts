@@ -28,7 +28,7 @@ import { type EqualMatcher, silenceMatchers } from '../../incidents/silence-matc
 import type { Clock } from '../../lib/clock.ts';
 import { VigieError } from '../../lib/errors.ts';
 import { type TenantId, tenantId } from '../../model/tenant.ts';
-import type { RequestContext } from '../../tenancy/context.ts';
+import type { AuditChange } from '../../tenancy/context.ts';
 import { parseBody } from '../body.ts';
 import {
   INCIDENT_ACTIONS,
@@ -68,13 +68,7 @@ export interface IncidentRoutePorts {
     options: { readonly playbook?: string; readonly actor: string },
   ) => Promise<RemediationAnswer>;
   /** Every change leaves an entry before it is acknowledged. */
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
   /** The same for what comes by link or callback, where nobody is signed in. */
   readonly auditExternal: (tenant: TenantId, actor: string, action: string, target: string) => Promise<void>;
 }

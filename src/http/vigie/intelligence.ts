@@ -2,7 +2,7 @@
 import type { DetectorView, IntelligenceService } from '../../intelligence/intelligence-service.ts';
 import type { PredictionStatus } from '../../intelligence/predictions.ts';
 import { VigieError } from '../../lib/errors.ts';
-import type { RequestContext } from '../../tenancy/context.ts';
+import type { AuditChange } from '../../tenancy/context.ts';
 import { parseBody } from '../body.ts';
 import {
   type BacktestAnswer,
@@ -23,13 +23,7 @@ import { EDITOR, RESPONDER, type Route, VIEWER } from '../route.ts';
 export interface IntelligenceRoutePorts {
   readonly intelligence: IntelligenceService;
   /** Every change leaves an entry before it is acknowledged. */
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
 }
 
 const SERIES_SHOWN = 100;

@@ -8,7 +8,7 @@ import { nextHandOver, onCallAt, type Schedule, shiftsBetween } from '../../inci
 import type { Clock } from '../../lib/clock.ts';
 import { VigieError } from '../../lib/errors.ts';
 import { yamlProblem, yamlValue } from '../../lib/nesting.ts';
-import type { RequestContext } from '../../tenancy/context.ts';
+import type { AuditChange } from '../../tenancy/context.ts';
 import { parseBody } from '../body.ts';
 import {
   type DrillsAnswer,
@@ -23,13 +23,7 @@ import { secondsOf } from './incidents.ts';
 export interface OnCallRoutePorts {
   readonly incidents: IncidentService;
   readonly clock: Clock;
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
 }
 
 const base = { family: 'vigie' } as const;

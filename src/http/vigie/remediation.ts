@@ -6,7 +6,7 @@ import type { Incident } from '../../incidents/incident.ts';
 import type { IncidentService } from '../../incidents/incident-service.ts';
 import { VigieError } from '../../lib/errors.ts';
 import { yamlProblem, yamlValue } from '../../lib/nesting.ts';
-import type { RequestContext } from '../../tenancy/context.ts';
+import type { AuditChange } from '../../tenancy/context.ts';
 import { parseBody } from '../body.ts';
 import { documentInput } from '../contract/on-call.ts';
 import { armInput, type PlaybooksAnswer, runInput } from '../contract/remediation.ts';
@@ -17,13 +17,7 @@ export interface RemediationRoutePorts {
   readonly incidents: IncidentService;
   /** `intelligent_alerts.auto_remediation`. */
   readonly enabled: boolean;
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
 }
 
 const base = { family: 'vigie' } as const;

@@ -4,7 +4,7 @@ import type { TenantId } from '../../model/tenant.ts';
 import type { Accounts, Session } from '../../tenancy/accounts.ts';
 import type { ApiKeys } from '../../tenancy/api-keys.ts';
 import { CSRF_HEADER, cookieValue, SESSION_COOKIE } from '../../tenancy/authenticator.ts';
-import type { RequestContext, Role } from '../../tenancy/context.ts';
+import type { AuditChange, RequestContext, Role } from '../../tenancy/context.ts';
 import type { TenantDirectory } from '../../tenancy/tenant-directory.ts';
 import { parseBody } from '../body.ts';
 import { type SessionAnswer, signInInput, type TenantChoice } from '../contract/session.ts';
@@ -20,13 +20,7 @@ export interface SessionRoutePorts {
   /** HTTPS in front or served: the cookie is then Secure. */
   readonly secure: boolean;
   readonly proxies: boolean;
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
 }
 
 export function sessionRoutes(ports: SessionRoutePorts): Route[] {

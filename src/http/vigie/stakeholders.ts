@@ -5,7 +5,7 @@ import { readUnsubscribe } from '../../incidents/unsubscribe-link.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { VigieError } from '../../lib/errors.ts';
 import { type TenantId, tenantId } from '../../model/tenant.ts';
-import type { RequestContext } from '../../tenancy/context.ts';
+import type { AuditChange } from '../../tenancy/context.ts';
 import { parseBody } from '../body.ts';
 import { documentInput } from '../contract/on-call.ts';
 import { type StakeholdersAnswer, stakeholderPreviewInput, stakeholderTestInput } from '../contract/stakeholders.ts';
@@ -19,13 +19,7 @@ export interface StakeholderRoutePorts {
   readonly clock: Clock;
   /** The key links are signed with; that of the service's ports. */
   readonly linkKey: Uint8Array;
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
   /** Without a sign-in: who held the link. */
   readonly auditExternal: (tenant: TenantId, actor: string, action: string, target: string) => Promise<void>;
 }

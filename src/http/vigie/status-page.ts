@@ -4,7 +4,7 @@ import { type ComponentState, type PublicStatus, publicStatus, type StatusPages 
 import type { Clock } from '../../lib/clock.ts';
 import { VigieError } from '../../lib/errors.ts';
 import type { TenantId } from '../../model/tenant.ts';
-import type { RequestContext } from '../../tenancy/context.ts';
+import type { AuditChange } from '../../tenancy/context.ts';
 import { parseBody } from '../body.ts';
 import { statusPageInput, updateInput } from '../contract/status-page.ts';
 import { ADMIN, type HttpRequest, PUBLIC, RESPONDER, type Route, VIEWER } from '../route.ts';
@@ -16,13 +16,7 @@ export interface StatusPageRoutePorts {
   readonly clock: Clock;
   /** Services of the tenant that have no data now. */
   readonly silentServices: (tenant: TenantId) => Promise<ReadonlySet<string>>;
-  readonly audit: (
-    context: RequestContext,
-    action: string,
-    target: string,
-    before: unknown,
-    after: unknown,
-  ) => Promise<void>;
+  readonly audit: AuditChange;
 }
 
 const base = { family: 'vigie' } as const;

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { expect } from 'vitest';
 
 const EXECUTABLE = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 export const chromiumMissing = !existsSync(EXECUTABLE);
@@ -61,4 +62,22 @@ export async function openPage(
   page.on('pageerror', (e) => void problems.push(e.message));
   await page.goto(url);
   return { page, problems };
+}
+
+/** The page shows `text` under its title `title`, without an error or a violation, in both themes and as wide as a phone. */
+export async function expectSound(browser: Browser, url: string, title: string, text: string): Promise<void> {
+  for (const scheme of ['light', 'dark'] as const) {
+    const { page, problems } = await openPage(browser, url, { scheme });
+    await page.getByRole('heading', { level: 1, name: title }).waitFor();
+    await page.getByText(text).first().waitFor();
+    await page.waitForFunction(() => document.querySelectorAll('[role=status] .mantine-Loader-root').length === 0);
+    expect(await violations(page)).toEqual([]);
+    if (scheme === 'dark') {
+      await page.setViewportSize({ width: 360, height: 740 });
+      await page.waitForFunction(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth);
+      expect(await violations(page)).toEqual([]);
+    }
+    expect(problems).toEqual([]);
+    await page.context().close();
+  }
 }
