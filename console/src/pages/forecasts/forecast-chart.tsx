@@ -8,35 +8,10 @@ import { QueryView } from '../../components/states.tsx';
 import { parseValue } from '../../lib/series.ts';
 import { useText } from '../../lib/use-text.ts';
 import { useView } from '../../lib/view.ts';
+import { joinForecast } from './join-forecast.ts';
 
 /** Points of history shown, at most. */
 const HISTORY_POINTS_MAX = 600;
-
-/** History and forecast on one axis; the band begins at the last measured point, so that nothing floats. */
-export function joinForecast(
-  item: ForecastItem,
-  history: readonly (readonly [number, number | null])[],
-): {
-  readonly times: readonly number[];
-  readonly actual: readonly (number | null)[];
-  readonly mean: readonly (number | null)[];
-  readonly lower: readonly (number | null)[];
-  readonly upper: readonly (number | null)[];
-} {
-  const from = (item.fitAtMs ?? 0) / 1_000;
-  const step = item.stepMs / 1_000;
-  const past = history.filter(([t]) => t <= from);
-  const lastKnown = past.at(-1)?.[1] ?? item.value;
-  const gap = new Array<null>(Math.max(0, past.length - 1)).fill(null);
-  const start = past.length > 0 ? [lastKnown] : [];
-  return {
-    times: [...past.map(([t]) => t), ...item.mean.map((_, h) => from + (h + 1) * step)],
-    actual: [...past.map(([, v]) => v), ...item.mean.map(() => null)],
-    mean: [...gap, ...start, ...item.mean],
-    lower: [...gap, ...start, ...item.lower],
-    upper: [...gap, ...start, ...item.upper],
-  };
-}
 
 export function ForecastChart({ item }: { readonly item: ForecastItem }) {
   const { t } = useText();
