@@ -106,6 +106,10 @@ catalogue: {overrides: {host: {rules: {HostDiskFull: {for: 25s}}}}}
 `,
     );
     const dataDir = path.join(folder, 'data');
+    // a retry begins anew
+    rmSync(dataDir, { recursive: true, force: true });
+    rmSync(path.join(disk, 'ballast'), { force: true });
+    received.length = 0;
     mkdirSync(dataDir);
     const port = await freePort();
     const run = () => startVigie({ dataDir, port, args: ['--config', path.join(folder, 'vigie.yaml')] });
@@ -157,6 +161,8 @@ catalogue: {overrides: {host: {rules: {HostDiskFull: {for: 25s}}}}}
           of('mail', 'RESOLVED').length > 0,
         60_000,
       );
+      // the same window as above
+      await new Promise((done) => setTimeout(done, 2_000));
       await vigie.stop('SIGKILL');
     }
     const ended = received.length;
