@@ -223,6 +223,7 @@ export class EmbeddedMetricsStore implements MetricsStore {
     if (!reader) {
       reader = new TenantReader(() => this.#tenant(tenant), {
         gather: this.#gather,
+        pacer: () => this.#pacer(),
         compile: this.#o.compileMatcher,
         onCorrupt: (message) => this.#corrupt(message),
         shorten: (message) => message.replaceAll(`${this.#o.folder}${path.sep}`, ''),

@@ -4,7 +4,7 @@
  * compiled (CompileMatcher).
  */
 import { randomInt } from 'node:crypto';
-import { Labels } from '../../../model/labels.ts';
+import { Labels, METRIC_NAME } from '../../../model/labels.ts';
 import type { CompiledMatcher, Matcher } from '../../../model/matcher.ts';
 import type { CompileMatcher } from '../../metrics.ts';
 
@@ -68,13 +68,13 @@ export class SeriesIndex {
     return this.#nameVersions.get(name) ?? this.#oldNames;
   }
 
-  #changed(labels: Labels): void {
+  #changed(metricName: string): void {
     this.version++;
     if (this.#nameVersions.size >= NAME_VERSIONS_MAX) {
       this.#nameVersions.clear();
       this.#oldNames = this.version;
     }
-    this.#nameVersions.set(labels.metricName, this.version);
+    this.#nameVersions.set(metricName, this.version);
   }
 
   /** The ref of the label set, or NO_SERIES. */
@@ -96,7 +96,7 @@ export class SeriesIndex {
 
   /** Adds a label set that `find` did not find; it must not be empty. */
   add(labels: Labels): number {
-    this.#changed(labels);
+    this.#changed(labels.metricName);
     const flat = labels.flat;
     const ref = this.#free.pop() ?? this.size++;
     if (ref >= this.#start.length) this.#growSeries();
@@ -139,7 +139,11 @@ export class SeriesIndex {
   remove(refs: readonly number[]): void {
     if (refs.length === 0) return;
     this.removals++;
-    for (const ref of refs) this.#changed(this.peek(ref));
+    const nameId = this.#ids.get(METRIC_NAME) ?? NO_SERIES;
+    for (const ref of refs) {
+      const id = this.valueId(ref, nameId);
+      this.#changed(id === NO_SERIES ? '' : this.strings[id]!);
+    }
     const gone = new Uint8Array(this.size);
     for (const ref of refs) gone[ref] = 1;
     const names = new Set<number>();

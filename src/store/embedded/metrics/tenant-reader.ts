@@ -1,6 +1,7 @@
 /**
- * Answers queries for one tenant from head and blocks. In-memory answers are synchronous; a block that overlaps the
- * range makes the answer a promise. It runs no regular expression itself.
+ * Answers queries for one tenant from head and blocks. Short in-memory answers are synchronous; a block that overlaps the
+ * range, or more series than a slice of the event loop allows, make the answer a promise. It runs no regular expression
+ * itself.
  */
 import { VigieError } from '../../../lib/errors.ts';
 import { compareUtf8, type Labels } from '../../../model/labels.ts';
@@ -11,8 +12,15 @@ import { gatherLoaded, type LoadedSeries } from './block-reader.ts';
 import type { Gather } from './gather.ts';
 import type { Tenant } from './tenant.ts';
 
+/** Series read before the thread is asked for. */
+const PIECE_SERIES = 256;
+/** A reading that cuts and removals made begin anew so often no longer gives way. */
+const ATTEMPTS_MAX = 3;
+
 export interface ReaderPorts {
   readonly gather: Gather;
+  /** Asked between pieces of a long answer; a promise when the others should have their turn. */
+  readonly pacer: () => () => Promise<void> | undefined;
   readonly compile: CompileMatcher;
   readonly onCorrupt: (message: string) => void;
   /** File names as a tenant may see them: within the store. */
@@ -40,13 +48,53 @@ export class TenantReader implements MetricsReader {
     range: TimeRange,
     hints: SelectHints = {},
   ): readonly SeriesColumns[] | Promise<readonly SeriesColumns[]> {
+    return this.#select(matchers, range, hints, 1);
+  }
+
+  #select(
+    matchers: readonly Matcher[],
+    range: TimeRange,
+    hints: SelectHints,
+    attempt: number,
+  ): SeriesColumns[] | Promise<SeriesColumns[]> {
     const tenant = this.#tenant;
     const startMs = Math.max(range.startMs, this.#ports.oldestMs());
     for (const d of tenant.damage)
       if (d.startMs <= range.endMs && d.endMs >= startMs) hints.warn?.(this.#ports.shorten(d.message));
     const blocks = tenant.blocks.filter((b) => b.footer.startMs <= range.endMs && b.footer.endMs > startMs);
-    if (blocks.length === 0) return this.#collect(matchers, startMs, range.endMs, hints, undefined);
-    return this.#withBlocks(matchers, startMs, range.endMs, hints, blocks);
+    const again = (): SeriesColumns[] | Promise<SeriesColumns[]> => this.#select(matchers, range, hints, attempt + 1);
+    const pause = attempt < ATTEMPTS_MAX ? this.#ports.pacer() : () => undefined;
+    if (blocks.length > 0) return this.#withBlocks(matchers, startMs, range.endMs, hints, blocks, pause, again);
+    return this.#paced(this.#collect(matchers, startMs, range.endMs, hints, undefined), pause, hints, again);
+  }
+
+  /**
+   * Runs a reading to its end, at once while its slice of the event loop lasts. A series keeps its ref, and what was in
+   * memory stays there, only until a removal or a cut: one that fell into a pause makes the reading begin anew.
+   */
+  #paced(
+    pieces: Generator<void, SeriesColumns[], void>,
+    pause: () => Promise<void> | undefined,
+    hints: SelectHints,
+    again: () => SeriesColumns[] | Promise<SeriesColumns[]>,
+  ): SeriesColumns[] | Promise<SeriesColumns[]> {
+    const tenant = this.#tenant;
+    const { blocks } = tenant;
+    const { removals } = tenant.head.index;
+    const step = (): SeriesColumns[] | Promise<SeriesColumns[]> => {
+      for (;;) {
+        const piece = pieces.next();
+        if (piece.done) return piece.value;
+        const turn = pause();
+        if (turn)
+          return turn.then(() => {
+            hints.signal?.throwIfAborted();
+            const same = this.#tenant === tenant && tenant.blocks === blocks && tenant.head.index.removals === removals;
+            return same ? step() : again();
+          });
+      }
+    };
+    return step();
   }
 
   async #withBlocks(
@@ -55,7 +103,9 @@ export class TenantReader implements MetricsReader {
     endMs: number,
     hints: SelectHints,
     blocks: Tenant['blocks'],
-  ): Promise<readonly SeriesColumns[]> {
+    pause: () => Promise<void> | undefined,
+    again: () => SeriesColumns[] | Promise<SeriesColumns[]>,
+  ): Promise<SeriesColumns[]> {
     const loaded = new Map<string, LoadedSeries[]>();
     const seen = new Set(blocks);
     for (let fresh = blocks; fresh.length > 0; ) {
@@ -72,7 +122,7 @@ export class TenantReader implements MetricsReader {
       fresh = this.#tenant.blocks.filter((b) => !seen.has(b) && b.footer.startMs <= endMs && b.footer.endMs > startMs);
       for (const b of fresh) seen.add(b);
     }
-    return this.#collect(matchers, startMs, endMs, hints, loaded);
+    return this.#paced(this.#collect(matchers, startMs, endMs, hints, loaded), pause, hints, again);
   }
 
   /** Block after block; a damaged one is left out and named. Merging and retention wait with removing the files. */
@@ -97,32 +147,53 @@ export class TenantReader implements MetricsReader {
     }
   }
 
-  /** One synchronous pass: the gatherer is shared and must not be left half full across an await. */
-  #collect(
+  /**
+   * Series after series; yields between pieces. The gatherer is shared, so each piece takes its result out of it before.
+   * Samples written during a pause are seen by the series that are read after it, as by a query that reads blocks.
+   */
+  *#collect(
     matchers: readonly Matcher[],
     startMs: number,
     endMs: number,
     hints: SelectHints,
     loaded: Map<string, LoadedSeries[]> | undefined,
-  ): SeriesColumns[] {
+  ): Generator<void, SeriesColumns[], void> {
     const { head, deleted } = this.#tenant;
     const gather = this.#ports.gather;
     const refs = head.index.select(matchers);
     const seriesMax = hints.seriesMax ?? Number.POSITIVE_INFINITY;
     const samplesMax = hints.samplesMax ?? Number.POSITIVE_INFINITY;
-    const check = (): void => {
-      if (gather.samples > samplesMax)
+    if (refs.length > seriesMax) throw tooManySeries(seriesMax);
+    const corrupt = (message: string): void => this.#corrupt(message, hints);
+    let samples = 0;
+    let out: SeriesColumns[] | undefined;
+    let inPiece = 0;
+    // a newest sample may be a deleted one: then the one before it counts
+    const begin = (): void => gather.begin(startMs, endMs, hints.lastOnly && deleted.size === 0);
+    const finish = (labels: Labels): void => {
+      gather.finish(labels, deleted.size > 0 ? deleted.get(labels.key) : undefined);
+      inPiece++;
+      if (samples + gather.samples > samplesMax)
         throw new VigieError(
           'query_limit',
           `the query loads more than ${samplesMax} samples; narrow it or raise the limit`,
         );
     };
-    if (refs.length > seriesMax) throw tooManySeries(seriesMax);
-    let found = 0;
-    const corrupt = (message: string): void => this.#corrupt(message, hints);
-    // a newest sample may be a deleted one: then the one before it counts
-    gather.begin(startMs, endMs, hints.lastOnly && deleted.size === 0);
+    const take = (): SeriesColumns[] => {
+      samples += gather.samples;
+      inPiece = 0;
+      const piece = gather.result();
+      if (!out) return (out = piece);
+      for (const s of piece) out.push(s);
+      return out;
+    };
+    begin();
     for (const ref of refs) {
+      if (inPiece === PIECE_SERIES) {
+        take();
+        yield;
+        begin();
+      }
       const labels = head.index.labels(ref);
       if (loaded) {
         const list = loaded.get(labels.key);
@@ -132,17 +203,19 @@ export class TenantReader implements MetricsReader {
         }
       }
       head.gather(ref, startMs, endMs, gather);
-      gather.finish(labels, deleted.size > 0 ? deleted.get(labels.key) : undefined);
-      check();
-      found++;
+      finish(labels);
     }
-    if (found + (loaded?.size ?? 0) > seriesMax) throw tooManySeries(seriesMax);
-    for (const [key, list] of loaded ?? []) {
+    if (refs.length + (loaded?.size ?? 0) > seriesMax) throw tooManySeries(seriesMax);
+    for (const list of loaded?.values() ?? []) {
+      if (inPiece === PIECE_SERIES) {
+        take();
+        yield;
+        begin();
+      }
       for (const l of list) gatherLoaded(l, gather, corrupt);
-      gather.finish(list[0]!.labels, deleted.get(key));
-      check();
+      finish(list[0]!.labels);
     }
-    return gather.result();
+    return take();
   }
 
   /** Exact to a chunk, from indexes alone; only series with deleted ranges are looked at sample by sample. */
