@@ -235,17 +235,22 @@ export class SeriesIndex {
     const entries = nameId === undefined ? undefined : this.#names.get(nameId);
     if (!entries) return new Uint32Array(0);
     const literals = m.op === '=' ? [m.value] : m.op === '=~' ? m.literals : undefined;
-    const lists: Uint32Array[] = [];
+    if (literals?.length === 1) {
+      const id = this.#ids.get(literals[0]!);
+      const entry = id === undefined ? undefined : entries.get(id);
+      return entry === undefined ? new Uint32Array(0) : refsOf(entry);
+    }
+    const found = new Union();
     if (literals) {
       for (const literal of new Set(literals)) {
         const id = this.#ids.get(literal);
         const entry = id === undefined ? undefined : entries.get(id);
-        if (entry !== undefined) lists.push(refsOf(entry));
+        if (entry !== undefined) found.add(entry);
       }
     } else {
-      for (const [value, entry] of entries) if (m.matches(this.strings[value]!)) lists.push(refsOf(entry));
+      for (const [value, entry] of entries) if (m.matches(this.strings[value]!)) found.add(entry);
     }
-    return union(lists);
+    return found.ascending();
   }
 
   #filter(refs: Uint32Array, m: CompiledMatcher): Uint32Array {
@@ -370,19 +375,31 @@ function refsOf(entry: Entry): Uint32Array {
   return entry.refs.subarray(0, entry.length);
 }
 
-function union(lists: readonly Uint32Array[]): Uint32Array {
-  if (lists.length === 0) return new Uint32Array(0);
-  if (lists.length === 1) return lists[0]!;
-  let total = 0;
-  for (const l of lists) total += l.length;
-  const out = new Uint32Array(total);
-  let at = 0;
-  for (const l of lists) {
-    out.set(l, at);
-    at += l.length;
+/**
+ * Refs of several values of one label. They exclude each other, so there are no duplicates to remove; most values have one
+ * series alone, which costs no list of its own here.
+ */
+class Union {
+  #refs = new Uint32Array(64);
+  #length = 0;
+  #sorted = true;
+
+  add(entry: Entry): void {
+    const first = typeof entry === 'number' ? entry : undefined;
+    const list = first === undefined ? refsOf(entry) : undefined;
+    const n = list?.length ?? 1;
+    if (n === 0) return;
+    if (this.#length + n > this.#refs.length) this.#refs = grown(this.#refs, this.#length + n);
+    if (this.#length > 0 && (first ?? list![0]!) < this.#refs[this.#length - 1]!) this.#sorted = false;
+    if (list) this.#refs.set(list, this.#length);
+    else this.#refs[this.#length] = first!;
+    this.#length += n;
   }
-  // values of one label exclude each other, so there are no duplicates to remove
-  return out.sort();
+
+  ascending(): Uint32Array {
+    const found = this.#refs.subarray(0, this.#length);
+    return this.#sorted ? found : found.sort();
+  }
 }
 
 /** So many times longer, a list is searched by halving instead of being walked. */
