@@ -120,7 +120,10 @@ export function averagePrecision(label: Uint8Array, score: Float64Array): number
   return tp > 0 ? sum / tp : Number.NaN;
 }
 
-export function judgeMachine(m: Machine): {
+export function judgeMachine(
+  m: Machine,
+  falseAlertsPerWeek = 0.25,
+): {
   vus: number;
   ap: number;
   falsePerWeek: number;
@@ -129,7 +132,7 @@ export function judgeMachine(m: Machine): {
   cpuS: number;
 } {
   const before = process.cpuUsage();
-  const detector = createMultivariateDetector({ dims: m.rows[0]!.length });
+  const detector = createMultivariateDetector({ dims: m.rows[0]!.length, falseAlertsPerWeek });
   const scores: number[] = [];
   const label: number[] = [];
   const alerts: number[] = [];
@@ -195,5 +198,13 @@ if (import.meta.main) {
     return r;
   });
   process.stdout.write(`mean VUS-PR ${(results.reduce((s, r) => s + r.vus, 0) / results.length).toFixed(3)}\n`);
+  if (process.argv.includes('--budgets'))
+    for (const budget of [0.1, 0.25, 0.5, 1, 2, 4]) {
+      const all = readMachines(process.argv[at + 1]!).map((m) => judgeMachine(m, budget));
+      const sum = (of: (r: (typeof all)[number]) => number): number => all.reduce((s, r) => s + of(r), 0);
+      process.stdout.write(
+        `budget ${budget}: hit ${sum((r) => r.hit)}/${sum((r) => r.of)}, ${(sum((r) => r.falsePerWeek) / all.length).toFixed(2)} false a machine-week\n`,
+      );
+    }
   if (process.argv.includes('--folds')) leaveOneOut(readMachines(process.argv[at + 1]!));
 }

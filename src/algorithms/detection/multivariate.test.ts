@@ -47,6 +47,46 @@ describe('multivariate detection', () => {
     expect([0, 1, 2]).toContain(named);
   });
 
+  it.each([
+    ['a minute', 60, 0.25],
+    ['five minutes', 300, 0.25],
+    ['a minute, small budget', 60, 0.02],
+  ])('alerts once on a relation that breaks and never before, rows every %s', (_, stepS, falseAlertsPerWeek) => {
+    for (const seed of [1, 2, 3, 4, 5]) {
+      const row = machine(seed);
+      const detector = createMultivariateDetector({ dims: 6, falseAlertsPerWeek });
+      const alerts: number[] = [];
+      for (let i = 0; i < 9000; i++) {
+        const r = row(i);
+        if (i >= 8400 && i < 8500) r[1] = 200 - r[1]!;
+        if (detector.update(i * stepS, r, i < 4000).alert) alerts.push(i);
+      }
+      expect(alerts.length, `seed ${seed}: ${alerts}`).toBe(1);
+      expect(alerts[0]).toBeGreaterThanOrEqual(8402);
+      expect(alerts[0]).toBeLessThan(8420);
+    }
+  });
+
+  it('a larger budget alerts earlier or more often, never less', () => {
+    const count = (falseAlertsPerWeek: number): number => {
+      const row = machine(6);
+      const next = noise(7);
+      const detector = createMultivariateDetector({ dims: 6 });
+      detector.setBudget(falseAlertsPerWeek);
+      let n = 0;
+      for (let i = 0; i < 30_000; i++) {
+        const r = row(i);
+        // odd spells of five rows, of every size
+        if (i > 4000 && i % 200 < 5) r[1]! += 2 * Math.abs(next()) * (i % 200 === 0 ? 1 : 2);
+        if (detector.update(i * 60, r, i < 4000).alert) n++;
+      }
+      return n;
+    };
+    const counts = [0.01, 0.25, 4].map(count);
+    expect(counts[2]).toBeGreaterThan(counts[1]!);
+    expect(counts[1]).toBeGreaterThanOrEqual(counts[0]!);
+  });
+
   it('one metric that stood still and moves does not drown the rest', () => {
     const [a, b, c] = [machine(21), machine(22), machine(23)];
     const detector = createMultivariateDetector({ dims: 18 });
@@ -97,6 +137,6 @@ describe('multivariate detection', () => {
 
   it('a state of another version is refused with what was wanted', () => {
     const old = { ...createMultivariateDetector({ dims: 2 }).state(), version: 1 } as unknown as MultivariateState;
-    expect(() => createMultivariateDetector({ dims: 2 }, old)).toThrow(/version 2.*got 1/);
+    expect(() => createMultivariateDetector({ dims: 2 }, old)).toThrow(/version 3.*got 1/);
   });
 });

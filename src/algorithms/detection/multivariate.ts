@@ -11,6 +11,8 @@ import { TAIL_SIZE, tailLearn, tailSurprise } from './tail.ts';
 export interface MultivariateOptions {
   readonly dims: number;
   readonly warmupPoints?: number;
+  /** False alerts per group and week that `alert` may cost. */
+  readonly falseAlertsPerWeek?: number;
 }
 
 export interface MultivariateDetection {
@@ -20,7 +22,7 @@ export interface MultivariateDetection {
 }
 
 export interface MultivariateState {
-  readonly version: 2;
+  readonly version: 3;
   readonly options: MultivariateOptions;
   readonly numbers: readonly number[];
   readonly covariance: readonly number[];
@@ -33,6 +35,8 @@ export interface MultivariateDetector {
   update(tSeconds: number, row: readonly (number | null)[], train?: boolean): MultivariateDetection;
   /** Share of each metric in the last row's distance; sums to 1 or is all 0. */
   contributions(): Float64Array;
+  /** Changes what `alert` may cost, in false alerts per group and week. */
+  setBudget(falseAlertsPerWeek: number): void;
   state(): MultivariateState;
 }
 
@@ -54,8 +58,12 @@ export const MULTIVARIATE_TUNING = {
   /** Mean deviations above its median from which a score makes its row suspect. */
   suspectSpreads: 3,
   scoreScale: 6,
-  /** Surprise at which to notify. */
-  alert: 4.5,
+  /**
+   * Level of surprise that rows must keep up to notify, at one false alert a week in rows a minute apart, and by how
+   * much it rises for every tenth of that: fitted to the rates of seven levels on four machines, 0.2 to 3.4 a week.
+   */
+  alert: 2.2,
+  alertPerDecade: 0.6,
 };
 export const DIMS_MAX = 256;
 /** Rows of history from which medians and units are taken; every STRIDE_MAX-th row at the thinnest. */
@@ -69,6 +77,17 @@ const SUSPECT_RANGE = 0.0002;
 /** A state in which nearly all rows were suspect, smoothed over so many, is the new norm: about twice as many rows. */
 const NORM_ROWS = 10_000;
 const NORM_SHARE = 0.9;
+/** Rows in succession that must surprise, and calm ones that end an alert: single odd rows were most false alerts. */
+const ALERT_ROWS = 3;
+const CALM_ROWS = 10;
+const CALM_SHARE = 0.6;
+const ALERT_MIN = 1.8;
+const ALERT_MAX = 6;
+/** Budget unless another is asked for. */
+const FALSE_ALERTS_PER_WEEK = 0.25;
+/** Believed distances of rows, seconds. */
+const STEP_MIN_S = 1;
+const STEP_MAX_S = 3600;
 /** A normal sample's distance between these quantiles, in standard deviations. */
 const INNER = [0.25, 0.75, 1.349] as const;
 const OUTER = [0.05, 0.95, 3.29] as const;
@@ -88,7 +107,12 @@ const SUSPECT = 10;
 const SUSPECTS = 11;
 const SPREAD = 12;
 const SUSPECT_LATELY = 13;
-const HEAD = 14;
+const LAST_T = 14;
+const STEP_S = 15;
+const ODD_ROWS = 16;
+const CALM = 17;
+const OPEN = 18;
+const HEAD = 19;
 const METRICS = HEAD + TAIL_SIZE;
 /** Per metric: median, unit, lowest and highest seen, mean in units, last value in units. */
 const PER_METRIC = 6;
@@ -114,10 +138,12 @@ class PcaDetector implements MultivariateDetector {
   /** Components over their spread, d x d, of the sum and of the difference. */
   #levels: Float64Array = new Float64Array(0);
   #steps: Float64Array = new Float64Array(0);
+  #budget: number;
   readonly #out: MultivariateDetection = { score: 0, alertScore: 0, alert: false };
 
   constructor(options: MultivariateOptions, state?: MultivariateState) {
     this.#options = options;
+    this.#budget = options.falseAlertsPerWeek ?? FALSE_ALERTS_PER_WEEK;
     const d = (this.#d = options.dims);
     this.#a = new Float64Array(METRICS + PER_METRIC * d);
     const slice = (k: number): Float64Array => this.#a.subarray(METRICS + k * d, METRICS + (k + 1) * d);
@@ -135,10 +161,10 @@ class PcaDetector implements MultivariateDetector {
     this.#a[STRIDE] = 1;
     this.#a[FAST] = this.#a[SLOW] = 1;
     if (state) {
-      if (state.version !== 2)
+      if (state.version !== 3)
         throw new VigieError(
           'conflict',
-          `kept state: wanted version 2, got ${String((state as { version: unknown }).version)}`,
+          `kept state: wanted version 3, got ${String((state as { version: unknown }).version)}`,
         );
       this.#a.set(state.numbers);
       this.#covariance.set(state.covariance);
@@ -150,7 +176,7 @@ class PcaDetector implements MultivariateDetector {
   state(): MultivariateState {
     const kept = this.#history.subarray(0, this.#a[KEPT]! * this.#d);
     return {
-      version: 2,
+      version: 3,
       options: this.#options,
       numbers: Array.from(this.#a),
       covariance: Array.from(this.#covariance),
@@ -164,10 +190,15 @@ class PcaDetector implements MultivariateDetector {
     return this.#part.map((p) => (sum > 0 ? p / sum : 0));
   }
 
-  update(_tSeconds: number, row: readonly (number | null)[], train = false): MultivariateDetection {
+  setBudget(falseAlertsPerWeek: number): void {
+    this.#budget = falseAlertsPerWeek;
+  }
+
+  update(tSeconds: number, row: readonly (number | null)[], train = false): MultivariateDetection {
     const a = this.#a;
     const out = this.#out;
     const n = ++a[COUNT]!;
+    this.#pace(tSeconds);
     this.#read(row);
     if (!a[FITTED]) this.#keep(n);
     out.score = 0;
@@ -184,6 +215,38 @@ class PcaDetector implements MultivariateDetector {
     this.#keep(n);
     if (n >= a[NEXT_FIT]!) this.#fit(n);
     return this.#judge(sum, n, train);
+  }
+
+  /** The usual distance of rows: the rarer they come, the fewer false alerts a level costs in a week. */
+  #pace(tSeconds: number): void {
+    const a = this.#a;
+    const step = tSeconds - a[LAST_T]!;
+    if (Number.isFinite(tSeconds)) a[LAST_T] = tSeconds;
+    if (!(step >= STEP_MIN_S && step <= STEP_MAX_S)) return;
+    a[STEP_S] = a[STEP_S] ? a[STEP_S]! + (step - a[STEP_S]!) * 0.02 : step;
+  }
+
+  #level(): number {
+    const t = MULTIVARIATE_TUNING;
+    const atAMinute = this.#budget * ((this.#a[STEP_S] || 60) / 60);
+    const level = t.alert - t.alertPerDecade * Math.log10(Math.max(1e-6, atAMinute));
+    return Math.max(ALERT_MIN, Math.min(ALERT_MAX, level));
+  }
+
+  /** Once when so many rows in succession surprise, and not again before it has been calm. */
+  #alerts(surprise: number): boolean {
+    const a = this.#a;
+    const level = this.#level();
+    a[ODD_ROWS] = surprise > level ? a[ODD_ROWS]! + 1 : 0;
+    if (a[OPEN]) {
+      a[CALM] = surprise < CALM_SHARE * level ? a[CALM]! + 1 : 0;
+      if (a[CALM] >= CALM_ROWS) a[OPEN] = 0;
+      return false;
+    }
+    if (a[ODD_ROWS] < ALERT_ROWS) return false;
+    a[OPEN] = 1;
+    a[CALM] = 0;
+    return true;
   }
 
   /** What looks wrong is learned slowly: a fault that lasts must not become the norm within the day. */
@@ -392,13 +455,14 @@ class PcaDetector implements MultivariateDetector {
     const surprise = tailSurprise(a, HEAD, s);
     tailLearn(a, HEAD, s);
     for (let i = 0; i < this.#d; i++) this.#part[i] = Math.max(0, this.#part[i]!);
+    const alerts = this.#alerts(surprise);
     if (n <= (this.#options.warmupPoints ?? 0)) return out;
     out.score = 1 - Math.exp(-s / MULTIVARIATE_TUNING.scoreScale);
     const held = a[HELD]! * 0.998;
     const fresh = surprise > held ? surprise : 0;
     a[HELD] = Math.max(held, surprise);
     out.alertScore = 1 - Math.exp(-fresh / MULTIVARIATE_TUNING.scoreScale);
-    out.alert = !train && n > 200 && fresh > MULTIVARIATE_TUNING.alert;
+    out.alert = alerts && !train && n > 200;
     return out;
   }
 }

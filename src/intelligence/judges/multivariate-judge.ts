@@ -43,10 +43,12 @@ export class MultivariateJudge implements Judge {
   readonly #by: ReadonlySet<string>;
   readonly #warm: number;
   readonly #groups = new Map<string, Group>();
+  #budget: number;
   dropped = 0;
 
   constructor(config: MultivariateConfig) {
     this.#config = config;
+    this.#budget = config.sensitivity;
     this.#by = new Set(config.by);
     this.#warm = warmPoints(config.step);
   }
@@ -106,8 +108,10 @@ export class MultivariateJudge implements Judge {
     return last;
   }
 
-  /** The alert's level is fixed for this kind: its false alarms did not follow a slope where it was measured. */
-  setBudget(): void {}
+  setBudget(falseAlertsPerWeek: number): void {
+    this.#budget = falseAlertsPerWeek;
+    for (const g of this.#groups.values()) g.detector.setBudget(falseAlertsPerWeek);
+  }
 
   counts(nowMs: number): Readonly<Record<SeriesState, number>> {
     const out = { ...NO_SERIES };
@@ -165,7 +169,7 @@ export class MultivariateJudge implements Judge {
       const group = this.#group(
         Labels.fromSorted(g.labels),
         columns,
-        createMultivariateDetector({ dims: columns.length }, g.state),
+        createMultivariateDetector({ dims: columns.length, falseAlertsPerWeek: this.#budget }, g.state),
       );
       this.#groups.set(group.labels.key, { ...group, points: g.points, lastAtMs: g.lastAtMs });
     }
@@ -193,7 +197,11 @@ export class MultivariateJudge implements Judge {
     const group = this.#group(
       labels.without(METRIC_NAME),
       columns,
-      createMultivariateDetector({ dims: columns.length, warmupPoints: this.#warm }),
+      createMultivariateDetector({
+        dims: columns.length,
+        warmupPoints: this.#warm,
+        falseAlertsPerWeek: this.#budget,
+      }),
     );
     this.#groups.set(labels.key, group);
     return group;
