@@ -74,6 +74,7 @@ function victoria(binary: string, suite: 'sid' | undefined): Contender {
       '-retentionPeriod=12',
       '-search.latencyOffset=0s',
       '-search.disableCache',
+      '-search.maxUniqueTimeseries=2000000',
     ],
   };
 }
