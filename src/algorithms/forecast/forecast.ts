@@ -5,6 +5,7 @@
  */
 import { candidatesOf, type Predict } from './candidates.ts';
 import { findSeasons } from './season.ts';
+import { withoutSpikes } from './spikes.ts';
 
 export interface ForecastOptions {
   readonly stepSeconds: number;
@@ -53,9 +54,11 @@ export const CROSS_PROBABILITY_MIN = 0.35;
 /** Forecasts `horizon` points. Missing values are filled in from a season before or their neighbour. */
 export function forecast(input: ArrayLike<number | null>, options: ForecastOptions): Forecast {
   const horizon = Math.max(1, Math.min(HORIZON_POINTS_MAX, Math.floor(options.horizon)));
-  const { values, offset, scale } = prepare(input);
-  const n = values.length;
-  const seasons = options.seasons ?? findSeasons(values, options.stepSeconds);
+  const { values: seen, offset, scale } = prepare(input);
+  const n = seen.length;
+  const seasons = options.seasons ?? seasonsOf(seen, options.stepSeconds);
+  // fitted and weighted on what is usual; intervals and crossings answer for the spikes, too
+  const values = withoutSpikes(seen, seasons);
   const candidates = candidatesOf(values, seasons);
   const origins = chooseOrigins(n, horizon, seasons[0] ?? 1);
   const firstOrigin = origins[0] ?? n;
@@ -91,7 +94,7 @@ export function forecast(input: ArrayLike<number | null>, options: ForecastOptio
     for (let h = 0; h < length; h++) {
       let m = 0;
       for (let i = 0; i < tests.length; i++) if (weights[i]! > 0) m += weightsAt[h]![i]! * tests[i]![k]![h]!;
-      r[h] = values[o + h]! - m;
+      r[h] = seen[o + h]! - m;
     }
     return r;
   });
@@ -118,8 +121,14 @@ export function forecast(input: ArrayLike<number | null>, options: ForecastOptio
   const prior = crossing(mean, residuals, width, threshold, within);
   const best = weights.indexOf(Math.max(...weights));
   const predict = candidates[best]?.fit(firstOrigin);
-  const seen = predict ? pastCrossings(predict, values, firstOrigin, threshold, within) : [];
-  return { ...result, crossProbability: calibrated(prior, mean, seen, width, threshold, within) };
+  const past = predict ? pastCrossings(predict, seen, firstOrigin, threshold, within) : [];
+  return { ...result, crossProbability: calibrated(prior, mean, past, width, threshold, within) };
+}
+
+/** One high spike can hide a rhythm: where none is seen, it is looked for without them. */
+function seasonsOf(seen: Float64Array, stepSeconds: number): readonly number[] {
+  const found = findSeasons(seen, stepSeconds);
+  return found.length > 0 ? found : findSeasons(withoutSpikes(seen, []), stepSeconds);
 }
 
 function prepare(input: ArrayLike<number | null>): { values: Float64Array; offset: number; scale: number } {
