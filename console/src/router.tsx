@@ -1,5 +1,6 @@
 /** The addresses of the console: each page is a chunk of its own. Search parameters stay plain strings. */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { AbsentPage } from './components/absent-page.tsx';
 import { AppFrame } from './components/frame/app-frame.tsx';
 import { PageError } from './components/states.tsx';
 import type { Search } from './lib/view.ts';
@@ -56,5 +57,5 @@ export const router = createRouter({
     ).toString();
     return text ? `?${text}` : '';
   },
-  defaultNotFoundComponent: () => <PageError error={new Error('404')} />,
+  defaultNotFoundComponent: AbsentPage,
 });

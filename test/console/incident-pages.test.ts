@@ -22,6 +22,7 @@ const PAGES: readonly (readonly [string, string, string])[] = [
   ['/playbooks', 'Playbooks', 'disk-full'],
   ['/rehearsal', 'Rehearsal', 'Rehearse'],
   ['/status-page', 'Status page', 'Mail lists'],
+  ['/nowhere/at-all', 'No page here', '/nowhere/at-all'],
 ];
 
 describe.skipIf(chromiumMissing)('pages of incidents', () => {
