@@ -315,7 +315,7 @@ describe('tenant isolation', () => {
         resourceMetrics: [
           {
             scopeMetrics: [
-              { metrics: [{ name: 'shared_load', gauge: { dataPoints: [requests('a', 1), requests('b', 4711)] } }] },
+              { metrics: [{ name: 'shared_load', gauge: { dataPoints: [requests('a', 1), requests('b', VALUE)] } }] },
             ],
           },
         ],
