@@ -2,6 +2,10 @@
 import type { en } from './en.ts';
 
 export const de: Record<keyof typeof en, string> = {
+  'absentPage.title': 'Hier ist keine Seite',
+  'absentPage.text':
+    'Unter {{path}} gibt es keine Seite. Vielleicht ist die Adresse verschrieben oder stammt aus einer anderen Version.',
+  'absentPage.back': 'Zur Übersicht',
   'action.apply': 'Anwenden',
   'action.cancel': 'Abbrechen',
   'action.close': 'Schließen',
@@ -117,10 +121,6 @@ export const de: Record<keyof typeof en, string> = {
   'dashboards.top': 'Allgemein',
   'dashboards.unreadable': 'Das ist nicht das JSON eines Dashboards: {{reason}}',
   'demo.synthetic': 'künstlich',
-  'absentPage.title': 'Hier ist keine Seite',
-  'absentPage.text':
-    'Unter {{path}} gibt es keine Seite. Vielleicht ist die Adresse verschrieben oder stammt aus einer anderen Version.',
-  'absentPage.back': 'Zur Übersicht',
   'error.absent': 'Hier nicht gefunden',
   'error.forbidden': 'Ihre Rolle erlaubt das nicht',
   'error.title': 'Das hat nicht geklappt',

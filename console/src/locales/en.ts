@@ -1,5 +1,8 @@
 /** English, and the list of all keys: the other catalogues are checked against it by the compiler and by a test. */
 export const en = {
+  'absentPage.title': 'No page here',
+  'absentPage.text': 'There is no page at {{path}}. The address may be misspelt, or of another version.',
+  'absentPage.back': 'To the overview',
   'action.apply': 'Apply',
   'action.cancel': 'Cancel',
   'action.close': 'Close',
@@ -115,9 +118,6 @@ export const en = {
   'dashboards.top': 'General',
   'dashboards.unreadable': 'This is not the JSON of a dashboard: {{reason}}',
   'demo.synthetic': 'synthetic',
-  'absentPage.title': 'No page here',
-  'absentPage.text': 'There is no page at {{path}}. The address may be misspelt, or of another version.',
-  'absentPage.back': 'To the overview',
   'error.absent': 'Not found here',
   'error.forbidden': 'Your role does not allow this',
   'error.title': 'This did not work',

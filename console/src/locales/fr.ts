@@ -2,6 +2,10 @@
 import type { en } from './en.ts';
 
 export const fr: Record<keyof typeof en, string> = {
+  'absentPage.title': 'Aucune page ici',
+  'absentPage.text':
+    'Il n’y a pas de page à l’adresse {{path}}. Elle est peut-être mal écrite ou vient d’une autre version.',
+  'absentPage.back': 'Vers la vue d’ensemble',
   'action.apply': 'Appliquer',
   'action.cancel': 'Annuler',
   'action.close': 'Fermer',
@@ -117,10 +121,6 @@ export const fr: Record<keyof typeof en, string> = {
   'dashboards.top': 'Général',
   'dashboards.unreadable': 'Ce n’est pas le JSON d’un tableau de bord : {{reason}}',
   'demo.synthetic': 'synthétique',
-  'absentPage.title': 'Aucune page ici',
-  'absentPage.text':
-    'Il n’y a pas de page à l’adresse {{path}}. Elle est peut-être mal écrite ou vient d’une autre version.',
-  'absentPage.back': 'Vers la vue d’ensemble',
   'error.absent': 'Introuvable ici',
   'error.forbidden': 'Votre rôle ne le permet pas',
   'error.title': 'Cela n’a pas fonctionné',

@@ -88,6 +88,8 @@ const FALSE_ALERTS_PER_WEEK = 0.25;
 /** Believed distances of rows, seconds. */
 const STEP_MIN_S = 1;
 const STEP_MAX_S = 3600;
+/** The level was fitted on rows this far apart, which also counts until two have come. */
+const STEP_FITTED_S = 60;
 /** A normal sample's distance between these quantiles, in standard deviations. */
 const INNER = [0.25, 0.75, 1.349] as const;
 const OUTER = [0.05, 0.95, 3.29] as const;
@@ -228,7 +230,7 @@ class PcaDetector implements MultivariateDetector {
 
   #level(): number {
     const t = MULTIVARIATE_TUNING;
-    const atAMinute = this.#budget * ((this.#a[STEP_S] || 60) / 60);
+    const atAMinute = this.#budget * ((this.#a[STEP_S] || STEP_FITTED_S) / STEP_FITTED_S);
     const level = t.alert - t.alertPerDecade * Math.log10(Math.max(1e-6, atAMinute));
     return Math.max(ALERT_MIN, Math.min(ALERT_MAX, level));
   }

@@ -24,16 +24,31 @@ export function withoutSpikes(values: Float64Array, seasons: readonly number[]):
   const { share, runMax } = SPIKE_TUNING;
   const n = values.length;
   const reach = Math.max(SPIKE_TUNING.seasons * (seasons[0] ?? 1), REACH_MIN);
-  const sorted = values.slice().sort();
-  const high = sorted[Math.floor((1 - LOOKED_AT) * (n - 1))]!;
-  const low = sorted[Math.ceil(LOOKED_AT * (n - 1))]!;
+  const all = values.slice().sort();
+  const high = all[Math.floor((1 - LOOKED_AT) * (n - 1))]!;
+  const low = all[Math.ceil(LOOKED_AT * (n - 1))]!;
+  // surroundings of values near each other are nearly the same: one look serves an eighth of their reach
+  const stride = Math.max(1, Math.floor(reach / 8));
+  const limits = new Map<number, readonly [low: number, high: number]>();
+  const around = (t: number): readonly [low: number, high: number] => {
+    const at = Math.floor(t / stride);
+    let found = limits.get(at);
+    if (!found) {
+      const near = values.slice(Math.max(0, at * stride - reach), (at + 1) * stride + reach).sort();
+      const k = Math.ceil(share * near.length);
+      found =
+        near.length < NEAR_MIN
+          ? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+          : [near[k]!, near[near.length - 1 - k]!];
+      limits.set(at, found);
+    }
+    return found;
+  };
   const usual = (t: number): number => {
     const v = values[t]!;
     if (v < high && v > low) return v;
-    const near = values.slice(Math.max(0, t - reach), t + reach + 1).sort();
-    if (near.length < NEAR_MIN) return v;
-    const k = Math.ceil(share * near.length);
-    const cut = Math.max(near[k]!, Math.min(near[near.length - 1 - k]!, v));
+    const [least, most] = around(t);
+    const cut = Math.max(least, Math.min(most, v));
     return cut === v || isRepeated(values, t, cut, seasons) ? v : cut;
   };
   const out = values.slice();

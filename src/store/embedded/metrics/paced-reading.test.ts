@@ -108,6 +108,19 @@ describe('a long reading', () => {
     expectWhole(rows);
   });
 
+  it('answers nothing of a tenant that was removed in a pause, nor of another in its place', async () => {
+    using folder = temporaryFolder();
+    const { store, clock } = await filled(folder.path);
+    await using _ = store;
+    const read = during(store, clock, async () => {
+      await store.deleteTenant(A);
+      await store
+        .writer(tenantId('b'))
+        .appendSamples(Array.from({ length: SERIES }, (_, s) => sample('m', T0 + 1_000, -s, { s: String(s) })));
+    });
+    expect(await read.catch(() => ({}))).toEqual({});
+  });
+
   it('ends when its asker has gone', async () => {
     using folder = temporaryFolder();
     const { store, clock } = await filled(folder.path);

@@ -63,9 +63,13 @@ export class TenantReader implements MetricsReader {
       if (d.startMs <= range.endMs && d.endMs >= startMs) hints.warn?.(this.#ports.shorten(d.message));
     const blocks = tenant.blocks.filter((b) => b.footer.startMs <= range.endMs && b.footer.endMs > startMs);
     const again = (): SeriesColumns[] | Promise<SeriesColumns[]> => this.#select(matchers, range, hints, attempt + 1);
-    const pause = attempt < ATTEMPTS_MAX ? this.#ports.pacer() : () => undefined;
-    if (blocks.length > 0) return this.#withBlocks(matchers, startMs, range.endMs, hints, blocks, pause, again);
-    return this.#paced(this.#collect(matchers, startMs, range.endMs, hints, undefined), pause, hints, again);
+    const finish = (loaded?: Map<string, LoadedSeries[]>): SeriesColumns[] | Promise<SeriesColumns[]> => {
+      // the slice begins with the reading of memory: what blocks took was waiting for files
+      const pause = attempt < ATTEMPTS_MAX ? this.#ports.pacer() : () => undefined;
+      return this.#paced(this.#collect(matchers, startMs, range.endMs, hints, loaded), pause, hints, again);
+    };
+    if (blocks.length === 0) return finish();
+    return this.#loadBlocks(matchers, startMs, range.endMs, hints, blocks).then(finish);
   }
 
   /**
@@ -97,15 +101,13 @@ export class TenantReader implements MetricsReader {
     return step();
   }
 
-  async #withBlocks(
+  async #loadBlocks(
     matchers: readonly Matcher[],
     startMs: number,
     endMs: number,
     hints: SelectHints,
     blocks: Tenant['blocks'],
-    pause: () => Promise<void> | undefined,
-    again: () => SeriesColumns[] | Promise<SeriesColumns[]>,
-  ): Promise<SeriesColumns[]> {
+  ): Promise<Map<string, LoadedSeries[]>> {
     const loaded = new Map<string, LoadedSeries[]>();
     const seen = new Set(blocks);
     for (let fresh = blocks; fresh.length > 0; ) {
@@ -122,7 +124,7 @@ export class TenantReader implements MetricsReader {
       fresh = this.#tenant.blocks.filter((b) => !seen.has(b) && b.footer.startMs <= endMs && b.footer.endMs > startMs);
       for (const b of fresh) seen.add(b);
     }
-    return this.#paced(this.#collect(matchers, startMs, endMs, hints, loaded), pause, hints, again);
+    return loaded;
   }
 
   /** Block after block; a damaged one is left out and named. Merging and retention wait with removing the files. */
