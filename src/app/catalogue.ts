@@ -60,7 +60,7 @@ export function createCatalogue(input: CatalogueInput): {
     operators: () => input.operators,
     documents,
     clock,
-    run: runInThread,
+    run: runInThread(clock),
   });
   return { catalogue, applyJobs };
 }

@@ -49,7 +49,7 @@ async function setUp(options: { byTenants?: boolean; silent?: boolean } = {}) {
     operators: () => 'platform' as TenantId,
     documents,
     clock,
-    run: runInThread,
+    run: runInThread(clock),
   });
   const routes = catalogueJobRoutes({
     jobs,
