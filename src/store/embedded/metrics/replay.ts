@@ -114,8 +114,6 @@ export function replayWal(ports: ReplayPorts): ReplayReport {
 class Replay {
   readonly #ports: ReplayPorts;
   readonly #memories = new Map<Tenant, Memory>();
-  /** Times of the samples in the segment that is being applied. */
-  #span = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
   records = 0;
   samples = 0;
   inChunks = 0;
@@ -147,7 +145,6 @@ class Replay {
   apply(s: Segment): void {
     const { file, report, lost } = s;
     const { logger } = this.#ports;
-    this.#span = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
     const orphansBefore = this.orphans;
     walkSegment(file, report, (r) => {
       if (r.type === RECORD_TENANT || r.type === RECORD_SERIES || r.type === RECORD_CHUNKS || r.type === WAL_MAGIC)
@@ -169,9 +166,11 @@ class Replay {
       this.damagedSpans++;
       lost.push(`${file} is damaged from byte ${report.goodBytes} to its end; the records there are lost`);
     }
-    for (const message of lost)
-      if (this.damage.length < DAMAGE_MAX)
-        this.damage.push({ message, startMs: this.#span.from, endMs: this.#span.to });
+    if (lost.length > 0 && this.damage.length < DAMAGE_MAX) {
+      const [startMs, endMs] = timesIn(s);
+      for (const message of lost.slice(0, DAMAGE_MAX - this.damage.length))
+        this.damage.push({ message, startMs, endMs });
+    }
     if (report.tornBytes > 0)
       logger.info('the metrics log ends within a record; the rest is cut', { file, bytes: report.tornBytes });
   }
@@ -280,15 +279,7 @@ class Replay {
   #floats(r: WalRecord, words: Uint32Array, { memory, refs }: Known, segment: number): number {
     const { tenant, chunks } = memory;
     const base = timeAt(words, 0);
-    let [from, to] = [base, base];
-    for (let i = 3; i < words.length; i += 4) {
-      const t = base + (words[i]! | 0);
-      if (t < from) from = t;
-      else if (t > to) to = t;
-    }
-    if (from < this.#span.from) this.#span.from = from;
-    if (to > this.#span.to) this.#span.to = to;
-    if (r.type === RECORD_SAMPLES && !tenant.blocks.some((b) => b.footer.startMs <= to && b.footer.endMs > from)) {
+    if (r.type === RECORD_SAMPLES && !holdsAny(tenant, words)) {
       const lost = chunks.floats(words, base, refs);
       return lost > 0 ? -lost : (words.length - 2) / 4;
     }
@@ -313,6 +304,37 @@ class Replay {
     }
     return lost > 0 ? -lost : (words.length - 2) / 4;
   }
+}
+
+/** First and last time of the samples in a record of floats, ms. */
+function timesOf(words: Uint32Array): readonly [number, number] {
+  const base = timeAt(words, 0);
+  let [from, to] = [base, base];
+  for (let i = 3; i < words.length; i += 4) {
+    const t = base + (words[i]! | 0);
+    if (t < from) from = t;
+    else if (t > to) to = t;
+  }
+  return [from, to];
+}
+
+/** The same of a whole segment. Asked for only when something in it is lost, for it takes as long as replaying. */
+function timesIn({ file, report, known }: Segment): readonly [number, number] {
+  let [from, to] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  walkSegment(file, report, (r) => {
+    if ((r.type !== RECORD_SAMPLES && r.type !== RECORD_LATE) || !known.has(r.tenant)) return;
+    const [first, last] = timesOf(r.words);
+    if (first < from) from = first;
+    if (last > to) to = last;
+  });
+  return [from, to];
+}
+
+/** True when blocks of the tenant may hold samples of the record. */
+function holdsAny(tenant: Tenant, words: Uint32Array): boolean {
+  if (tenant.blocks.length === 0) return false;
+  const [from, to] = timesOf(words);
+  return tenant.blocks.some((b) => b.footer.startMs <= to && b.footer.endMs > from);
 }
 
 /** Series of a record: number, then labels; what is known by its bytes is not parsed again. */
