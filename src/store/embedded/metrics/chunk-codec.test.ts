@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CHUNK_BYTES_MAX, decodeChunk, encodeChunk } from './chunk-codec.ts';
@@ -29,6 +30,36 @@ describe('chunk codec', () => {
     ['thirds', Array.from({ length: 120 }, (_, i) => (i + 1) / 3), 1_000],
   ])('%s stays exact and small', (_, values, bytesMax) => {
     expect(roundTrip(regular(120), bitsOf(values))).toBeLessThanOrEqual(bytesMax);
+  });
+
+  it('chooses the widths that sorting every chunk chose (hash of what was written before it was left out)', () => {
+    let seed = 1;
+    const random = (below: number): number =>
+      Math.floor((((seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0) >>> 8) / 2 ** 24) * below);
+    const bell = (reach: number): number =>
+      random(reach) + random(reach) + random(reach) - random(reach) - random(reach);
+    const shapes: ((x: number, reach: number) => number)[] = [
+      (x, reach) => x + random(reach),
+      (_, reach) => bell(reach) / 100,
+      (x, reach) => x + bell(reach),
+      (_, reach) => 2 ** random(20) + random(reach),
+      (x, reach) => x + (random(20) === 0 ? reach * 1_000 : random(10)),
+      (_, reach) => (random(2) === 0 ? 0 : random(reach)),
+    ];
+    const hash = createHash('sha256');
+    const out = new Uint8Array(CHUNK_BYTES_MAX);
+    let bytes = 0;
+    for (let c = 0; c < 1_200; c++) {
+      const reach = 10 ** (1 + random(5));
+      let x = random(1_000_000);
+      const values = Array.from({ length: 120 }, () => (x = shapes[c % shapes.length]!(x, reach)));
+      const offsets = regular(120).map((o, i) => (i > 0 && c % 2 === 0 ? o + bell(40) : o));
+      const bits = bitsOf(values);
+      const end = encodeChunk(Int32Array.from(offsets), new Float64Array(bits.buffer), bits, 120, out, 0);
+      hash.update(out.subarray(0, end));
+      bytes += end;
+    }
+    expect(`${bytes} bytes, ${hash.digest('hex').slice(0, 32)}`).toBe('298303 bytes, 82c24a8da85d31a313098d19cd8b1c19');
   });
 
   it('keeps -0, infinities and every NaN bit by bit', () => {
