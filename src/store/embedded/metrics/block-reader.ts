@@ -19,7 +19,7 @@ import { decodeHistogram, encodeHistogram } from './histogram-codec.ts';
 
 /** Chunks closer than this in the file are read at once. */
 const GAP_BYTES = 64 * 1024;
-const RUN_BYTES_MAX = 4 * 1024 * 1024;
+const RUN_BYTES_MAX = 1024 * 1024;
 
 export interface LoadedChunk {
   readonly kind: number;

@@ -87,6 +87,28 @@ describe('a long reading', () => {
     expectWhole(rows);
   });
 
+  it('gives way while it puts together what blocks hold, too', async () => {
+    using folder = temporaryFolder();
+    const { store, clock } = await filled(folder.path);
+    await using _ = store;
+    const turnsOf = async (): Promise<number> => {
+      const turn = vi.spyOn(globalThis, 'setImmediate');
+      clock.slow = true;
+      const rows = rowsOf(await store.reader(A).select(named('m'), RANGE));
+      clock.slow = false;
+      const turns = turn.mock.calls.length;
+      turn.mockRestore();
+      expectWhole(rows);
+      return turns;
+    };
+    const fromMemory = await turnsOf();
+    await store.maintain({ all: true });
+    // the index of the block is read once
+    await store.reader(A).select(named('m'), RANGE);
+    expect(fromMemory).toBeGreaterThanOrEqual(1);
+    expect(await turnsOf()).toBeGreaterThan(fromMemory);
+  });
+
   it('loses nothing to a window that is cut in a pause', async () => {
     using folder = temporaryFolder();
     const { store, clock } = await filled(folder.path);

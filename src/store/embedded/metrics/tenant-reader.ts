@@ -110,13 +110,17 @@ export class TenantReader implements MetricsReader {
   ): Promise<Map<string, LoadedSeries[]>> {
     const loaded = new Map<string, LoadedSeries[]>();
     const seen = new Set(blocks);
+    const pause = this.#ports.pacer();
     for (let fresh = blocks; fresh.length > 0; ) {
       await this.#eachBlock(fresh, hints, async (block) => {
         for (const s of await block.select(matchers, startMs, endMs, (m) => this.#corrupt(m, hints))) {
           const list = loaded.get(s.labels.key);
           if (list) list.push(s);
           else loaded.set(s.labels.key, [s]);
+          if (loaded.size % PIECE_SERIES === 0) await pause();
         }
+        // what is read next begins a slice of its own
+        await pause();
         const seriesMax = hints.seriesMax ?? Number.POSITIVE_INFINITY;
         if (loaded.size > seriesMax) throw tooManySeries(seriesMax);
       });
