@@ -54,6 +54,34 @@ describe('exhaustion', () => {
     expect(e.crossProbability).toBeLessThan(0.3);
   });
 
+  it('is seldom fooled by day waves wherever they stand, and sees fills on top of them', () => {
+    let seed = 7;
+    const random = (): number => (seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+    const said = { waves: 0, falsely: 0, fills: 0, rightly: 0 };
+    for (let k = 0; k < 240; k++) {
+      const n = 1_440 + Math.floor(random() * 288);
+      const [amplitude, phase, second, rough] = [0.05 + 0.25 * random(), 288 * random(), 0.4 * random(), random()];
+      const from = n - 8 - Math.floor(random() * 60);
+      const rate = k % 2 === 0 ? 0 : 0.004 + 0.02 * random();
+      const y = Array.from({ length: n + H }, (_, i) => {
+        const angle = (2 * Math.PI * (i - phase)) / 288;
+        const wave = amplitude * (Math.sin(angle) + second * Math.sin(2 * angle));
+        return 0.4 + wave + (0.0006 + 0.003 * rough) * noise(i + 9_999 * k) + rate * Math.max(0, i - from);
+      });
+      const past = y.slice(0, n);
+      const threshold = Math.max(...past) + 0.01 + 0.1 * random();
+      const crosses = Math.max(...y.slice(n)) > threshold;
+      if (crosses !== rate > 0) continue;
+      said[crosses ? 'fills' : 'waves']++;
+      if (exhaustion(past, { horizon: H, threshold }).crossProbability > 0.5) said[crosses ? 'rightly' : 'falsely']++;
+    }
+    expect(said.waves).toBeGreaterThan(100);
+    expect(said.fills).toBeGreaterThan(80);
+    // 16 of 120 before the past was asked what came after the like
+    expect(said.falsely / said.waves).toBeLessThan(0.08);
+    expect(said.rightly / said.fills).toBeGreaterThan(0.8);
+  });
+
   it('tells the time of a noiseless line to the point', () => {
     const e = exhaustion(
       Array.from({ length: 200 }, (_, i) => i),

@@ -40,6 +40,12 @@ const SUDDEN_HISTORY = 20;
 const SUDDEN_RATIO = 6;
 const SUDDEN_PRECEDENT = 0.6;
 const LOOKS_BACK_MAX = 240;
+/** Points of the present that are compared with the past; how unlike they may be, in shares of their own range; */
+const SHAPE_POINTS = 24;
+const ALIKE_MAX = 0.12;
+/** how much less steep the past's latest quarter may have been; how often it must have looked like that to be asked. */
+const STEEPER_MAX = 0.15;
+const ALIKE_MIN = 2;
 /** Earlier moments, and steps ahead of each, that say how wide an interval has to be. */
 const ORIGINS = 8;
 const CHECKS = 5;
@@ -333,6 +339,9 @@ function comparable(
   const n = values.length;
   const w = Math.max(WINDOW_MIN, Math.min(Math.round(horizon / 2), 60));
   const needed = threshold - values[n - 1]!;
+  const analogues = risesAfterTheLike(values, horizon);
+  if (analogues.length >= ALIKE_MIN)
+    return (prior + analogues.filter((rise) => rise >= needed).length) / (1 + analogues.length);
   const step = Math.max(1, Math.ceil((n - horizon - w) / LOOKS_BACK_MAX));
   let seen = 0;
   let covered = 0;
@@ -349,6 +358,54 @@ function comparable(
     if (most >= needed) covered++;
   }
   return (prior * 2 + covered) / (2 + seen);
+}
+
+/**
+ * What followed whenever the past looked like the present: the most by which the values rose within the horizon after
+ * each stretch that has the shape of the last one, whatever its level, and ends as steeply (analogues; Lorenz, 1969). A
+ * rise that is part of a rhythm is known by it; one that is faster than the rhythm, or on top of it, has no precedent.
+ */
+function risesAfterTheLike(values: Float64Array, horizon: number): number[] {
+  const n = values.length;
+  const reach = Math.max(WINDOW_MIN, horizon);
+  const k = Math.min(SHAPE_POINTS, reach);
+  if (n < 3 * reach) return [];
+  const shapeAt = (o: number, j: number): number => values[o - Math.round((j * reach) / k)]!;
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (let j = 0; j <= k; j++) {
+    low = Math.min(low, shapeAt(n - 1, j));
+    high = Math.max(high, shapeAt(n - 1, j));
+  }
+  const limit = ALIKE_MAX * (high - low);
+  const quarter = Math.round(reach / 4);
+  const middle = (o: number): number => values[o]! / 3 + values[o - 1]! / 3 + values[o - 2]! / 3;
+  const latest = middle(n - 1) - middle(n - 1 - quarter);
+  const least = latest - STEEPER_MAX * Math.abs(latest);
+  const out: number[] = [];
+  let best = Number.POSITIVE_INFINITY;
+  let at = -1;
+  for (let o = reach; o + horizon < n; o++) {
+    let shift = 0;
+    for (let j = 0; j <= k; j++) shift += (shapeAt(o, j) - shapeAt(n - 1, j)) / (k + 1);
+    let sum = 0;
+    for (let j = 0; j <= k; j++) sum += (shapeAt(o, j) - shapeAt(n - 1, j) - shift) ** 2;
+    const distance = Math.sqrt(sum / (k + 1));
+    if (distance <= limit && distance < best && middle(o) - middle(o - quarter) >= least) {
+      best = distance;
+      at = o;
+    }
+    // neighbours tell one story: the likest of each stretch counts
+    if (at >= 0 && (o - at >= reach / 2 || o + 1 + horizon >= n)) {
+      let most = Number.NEGATIVE_INFINITY;
+      for (let h = 1; h <= horizon; h++) most = Math.max(most, values[at + h]!);
+      out.push(most - values[at]!);
+      best = Number.POSITIVE_INFINITY;
+      at = -1;
+      o += reach >> 1;
+    }
+  }
+  return out;
 }
 
 function median(x: Float64Array): number {
