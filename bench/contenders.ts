@@ -75,6 +75,7 @@ function victoria(binary: string, suite: 'sid' | undefined): Contender {
       '-search.latencyOffset=0s',
       '-search.disableCache',
       '-search.maxUniqueTimeseries=2000000',
+      '-search.maxQueryDuration=5m',
     ],
   };
 }
