@@ -64,7 +64,10 @@ for (let repetition = 0; repetition < repetitions; repetition++)
     await using r = await run(c, folder.path);
     const before = cpuSeconds(r.pid);
     for (const body of bodies) await write(r.port, body);
-    cpu.get(c)!.push(((cpuSeconds(r.pid) - before) / samples) * 1e6);
+    const used = ((cpuSeconds(r.pid) - before) / samples) * 1e6;
+    cpu.get(c)!.push(used);
+    if (repetitions > 1)
+      console.log(`round ${repetition + 1}, ${c.name}: ${used.toFixed(3)} CPU s per million samples`);
     if (repetition > 0) continue;
     memory.set(c, residentBytes(r.pid));
     disk.set(c, await diskBytes(c, r, folder.path));
