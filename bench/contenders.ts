@@ -88,18 +88,22 @@ const ownEnv: Readonly<Record<string, string>> = compiled ? { NODE_COMPILE_CACHE
 export const NODE_FLAGS: readonly string[] = ['--min-semi-space-size=16'];
 
 /** The whole program with its defaults: rules, scraping of itself and of the host, incidents, console. */
-export const wholeProgram = (): Contender => ({
-  name: 'Vigie, whole program',
-  kind: 'vigie',
-  binary: process.execPath,
-  args: (folder, port) => [
-    ...NODE_FLAGS,
-    path.join(import.meta.dirname, '../src/main.ts'),
-    ...['serve', '--data-dir', folder, '--listen', `127.0.0.1:${port}`],
-  ],
-  ready: '/-/ready',
-  env: ownEnv,
-});
+export function wholeProgram(): Contender {
+  const root = path.join(import.meta.dirname, '..');
+  execFileSync(process.execPath, [path.join(root, 'scripts/prepare.mjs'), '--no-console', '--server']);
+  return {
+    name: 'Vigie, whole program',
+    kind: 'vigie',
+    binary: process.execPath,
+    args: (folder, port) => [
+      ...NODE_FLAGS,
+      path.join(root, 'dist/server/main.js'),
+      ...['serve', '--data-dir', folder, '--listen', `127.0.0.1:${port}`],
+    ],
+    ready: '/-/ready',
+    env: ownEnv,
+  };
+}
 
 /** Vigie's engine first, then every peer that is installed; `BENCH_ONLY=vigie` leaves the peers out. */
 export function contenders(): Contender[] {

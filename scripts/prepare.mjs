@@ -1,6 +1,8 @@
 // Makes a checkout ready before `npm start`, `npm test` and `npm run vigie`: installs what the lockfile names when it
-// changed, and builds the console when its sources changed. Plain JavaScript for Node 20 and later, because it runs
-// before node_modules (and the Node 24 in it) exists. Does nothing, in well under a second, when all is fresh.
+// changed, builds the console when its sources changed (not with --no-console), and with --server emits the server as
+// JavaScript, which starts in three quarters of the CPU time of the sources and holds 20 MB less than with the program
+// that strips their types. Plain JavaScript for Node 20 and later, because it runs before node_modules (and the Node 24
+// in it) exists. Does nothing, in well under a second, when all is fresh.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -18,6 +20,7 @@ import { brotliCompressSync } from 'node:zlib';
 
 process.chdir(path.resolve(import.meta.dirname, '..'));
 const skipConsole = process.argv.includes('--no-console');
+const wantServer = process.argv.includes('--server');
 const node24 = path.resolve('node_modules/.bin/node');
 const LOCK_WAIT_MS_MAX = 10 * 60_000;
 
@@ -93,8 +96,8 @@ function compressConsole() {
   }
 }
 
-function consoleInputs() {
-  const files = ['console', 'src/http/contract']
+function filesIn(...folders) {
+  return folders
     .filter((folder) => existsSync(folder))
     .flatMap((folder) =>
       readdirSync(folder, { withFileTypes: true, recursive: true })
@@ -102,7 +105,18 @@ function consoleInputs() {
         .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name)),
     )
     .sort();
-  return files;
+}
+
+/** Runs `build` and stamps `folder` when the files are not those it was built of. */
+function fresh(folder, files, build) {
+  const wanted = digest(installed, ...files.flatMap((file) => [file, readFileSync(file)]));
+  const stamp = path.join(folder, '.stamp');
+  if (holds(stamp, wanted)) return;
+  takeLock();
+  if (holds(stamp, wanted)) return;
+  build();
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(stamp, wanted);
 }
 
 const installed = digest(
@@ -124,19 +138,19 @@ if (!holds(installStamp, installed) || !existsSync(node24)) {
   }
 }
 
-if (!skipConsole && existsSync('console/index.html')) {
-  const files = consoleInputs();
-  const built = digest(installed, ...files.flatMap((file) => [file, readFileSync(file)]));
-  const consoleStamp = 'dist/console/.stamp';
-  if (!holds(consoleStamp, built)) {
-    takeLock();
-    if (!holds(consoleStamp, built)) {
-      console.error('vigie: building the console ...');
-      run(node24, ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn', 'console']);
-      compressConsole();
-      mkdirSync(path.dirname(consoleStamp), { recursive: true });
-      writeFileSync(consoleStamp, built);
-    }
-  }
+if (!skipConsole && existsSync('console/index.html'))
+  fresh('dist/console', filesIn('console', 'src/http/contract'), () => {
+    console.error('vigie: building the console ...');
+    run(node24, ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn', 'console']);
+    compressConsole();
+  });
+
+if (wantServer) {
+  const sources = filesIn('src').filter((file) => !file.endsWith('.test.ts'));
+  fresh('dist/server', [...sources, 'tsconfig.json', 'tsconfig.build.json'], () => {
+    console.error('vigie: building the server ...');
+    rmSync('dist/server', { recursive: true, force: true });
+    run(node24, ['node_modules/tsc7/bin/tsc', '-p', 'tsconfig.build.json']);
+  });
 }
 releaseLock();
