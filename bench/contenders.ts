@@ -80,9 +80,12 @@ function victoria(binary: string, suite: 'sid' | undefined): Contender {
   };
 }
 
-/** As `npm start` starts it: compiled code is kept between starts. */
+/** As `npm start` starts it: compiled code is kept between starts, threads share two arenas of malloc. */
 const compiled = compileCacheFolder(process.env);
-const ownEnv: Readonly<Record<string, string>> = compiled ? { NODE_COMPILE_CACHE: compiled } : {};
+const ownEnv: Readonly<Record<string, string>> = {
+  MALLOC_ARENA_MAX: '2',
+  ...(compiled ? { NODE_COMPILE_CACHE: compiled } : {}),
+};
 
 /** As `npm start` starts it: a young generation that does not shrink while little is allocated. */
 export const NODE_FLAGS: readonly string[] = ['--min-semi-space-size=16'];
