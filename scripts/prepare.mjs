@@ -119,12 +119,9 @@ function fresh(folder, files, build) {
   writeFileSync(stamp, wanted);
 }
 
-const installed = digest(
-  process.platform,
-  process.arch,
-  readFileSync('package.json'),
-  readFileSync('package-lock.json'),
-);
+// what else stands in package.json (scripts, texts) changes nothing that is installed
+const { scripts: _scripts, description: _description, ...manifest } = JSON.parse(readFileSync('package.json', 'utf8'));
+const installed = digest(process.platform, process.arch, JSON.stringify(manifest), readFileSync('package-lock.json'));
 const installStamp = 'node_modules/.vigie-install';
 if (!holds(installStamp, installed) || !existsSync(node24)) {
   takeLock();
