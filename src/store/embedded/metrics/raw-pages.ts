@@ -1,8 +1,9 @@
 /**
  * Memory for samples that are not in a chunk yet: slots of three sizes cut from shared pages, a time offset (4 bytes)
- * and a value (8 bytes) per sample. A slot belongs to one series; whose it is, the head knows.
+ * and a value (8 bytes) per sample. A slot belongs to one series; whose it is, the head knows. The largest holds a whole
+ * chunk and some samples more, so that sealing it can wait for a request that has less to seal.
  */
-export const SLOT_CAPACITIES = [8, 32, 120] as const;
+export const SLOT_CAPACITIES = [8, 32, 128] as const;
 const PAGE_SAMPLES = 15_360;
 
 interface Page {

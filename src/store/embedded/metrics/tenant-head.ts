@@ -1,5 +1,5 @@
 /**
- * The samples of one tenant that are not in a block yet: per series up to 120 raw samples, before them sealed chunks,
+ * The samples of one tenant that are not in a block yet: per series up to 128 raw samples, before them sealed chunks,
  * in windows of one block's length. Appends and reads are synchronous and build no object per sample. It knows neither
  * files nor other tenants; durability is the WAL's business. (It is long because its columns are private to it: appending,
  * replay, sealing and reading all work on them.)
@@ -27,6 +27,7 @@ export type AppendOutcome = 0 | 1 | 2 | 3 | 4 | 5;
 export const END_OF_RUN = 0xffffffff;
 const NO_SLOT = 0xffffffff;
 const OFFSET_MS_MAX = 2 ** 31 - 1;
+const RAW_MAX = SLOT_CAPACITIES[2];
 /** No float has these bits: a float at the same time is a duplicate, never a repetition. */
 const NO_FLOAT = Uint32Array.of(0xdead, 0x7ff80000);
 const chunkBytes = new Uint8Array(CHUNK_BYTES_MAX);
@@ -60,6 +61,11 @@ export class TenantHead {
   segment = 0;
   /** Chunks that `append` sealed and the log has not got yet; undefined: nobody asks. */
   sealed: SealedChunk[] | undefined;
+  /**
+   * Chunks that may still be sealed without need: all series of a sender fill theirs at the same time, and sealing them
+   * in one request would hold up every other one. A raw slot has room until a later request.
+   */
+  sealsLeft = Number.POSITIVE_INFINITY;
 
   constructor(blockMs: number, raw: RawPages, compile: CompileMatcher) {
     this.index = new SeriesIndex(compile);
@@ -123,10 +129,8 @@ export class TenantHead {
     }
     if (t < oldestMs) return REFUSED_TOO_OLD;
     let n = this.#rawCount[ref]!;
-    if (n !== 0 && (t >= this.#rawEnd[ref]! || t - this.#base[ref]! > OFFSET_MS_MAX)) {
-      this.#sealFull(ref);
-      n = 0;
-    }
+    if (n !== 0 && (n >= CHUNK_SAMPLES_MAX || t >= this.#rawEnd[ref]! || t - this.#base[ref]! > OFFSET_MS_MAX))
+      n = this.#sealDue(ref, t);
     if (n === 0) {
       if (this.#slots[ref] === NO_SLOT) {
         this.#class[ref] = 0;
@@ -135,14 +139,7 @@ export class TenantHead {
       }
       this.#base[ref] = t;
       this.#rawEnd[ref] = this.windowAt(t).endMs;
-    } else if (n === SLOT_CAPACITIES[this.#class[ref]!]) {
-      if (n === CHUNK_SAMPLES_MAX) {
-        this.#sealFull(ref);
-        n = 0;
-        this.#base[ref] = t;
-        this.#rawEnd[ref] = this.windowAt(t).endMs;
-      } else this.#widen(ref, n);
-    }
+    } else if (n === SLOT_CAPACITIES[this.#class[ref]!]) this.#widen(ref, n);
     const slot = this.#slot;
     this.#raw.locate(this.#class[ref]!, this.#slots[ref]!, slot);
     const i = slot.at + n;
@@ -270,9 +267,21 @@ export class TenantHead {
     return w;
   }
 
-  #sealFull(ref: number): void {
-    const window = this.seal(ref);
-    if (window) this.sealed?.push({ ref, window, chunk: window.chunkCount - 1 });
+  /**
+   * Makes room for a sample at `t`: seals full chunks and those of windows before, as many as may be sealed now; answers
+   * the raw samples that are left.
+   */
+  #sealDue(ref: number, t: number): number {
+    const { sealed } = this;
+    for (let n = this.#rawCount[ref]!; n > 0; n = this.#rawCount[ref]!) {
+      const must = n === RAW_MAX || t - this.#base[ref]! > OFFSET_MS_MAX;
+      const due = n >= CHUNK_SAMPLES_MAX || t >= this.#rawEnd[ref]!;
+      if (!must && !(due && this.sealsLeft > 0)) return n;
+      this.sealsLeft--;
+      const window = this.#sealFirst(ref);
+      sealed?.push({ ref, window, chunk: window.chunkCount - 1 });
+    }
+    return 0;
   }
 
   /**
@@ -299,13 +308,24 @@ export class TenantHead {
     this.#lastBits[2 * ref + 1] = bits[at + 1]!;
   }
 
-  /** Turns the raw samples of a series into a chunk of their window; answers the window, if there were any. */
-  seal(ref: number): HeadWindow | undefined {
-    const n = this.#rawCount[ref]!;
-    if (n === 0) return undefined;
+  /** Turns all raw samples of a series into chunks. */
+  seal(ref: number): void {
+    while (this.#rawCount[ref]! > 0) this.#sealFirst(ref);
+  }
+
+  /**
+   * Turns the first raw samples of a series, as many as one chunk and one window take, into a chunk; answers the window.
+   * There must be some.
+   */
+  #sealFirst(ref: number): HeadWindow {
     const slot = this.#slot;
     this.#raw.locate(this.#class[ref]!, this.#slots[ref]!, slot);
     const { page, at } = slot;
+    const count = this.#rawCount[ref]!;
+    const base = this.#base[ref]!;
+    const reach = this.#rawEnd[ref]! - base;
+    let n = Math.min(count, CHUNK_SAMPLES_MAX);
+    while (page.offsets[at + n - 1]! >= reach) n--;
     const end = encodeChunk(
       page.offsets.subarray(at, at + n),
       page.values.subarray(at, at + n),
@@ -314,11 +334,18 @@ export class TenantHead {
       chunkBytes,
       0,
     );
-    const base = this.#base[ref]!;
     const window = this.windowAt(base);
     window.addChunk(ref, base, base + page.offsets[at + n - 1]!, chunkBytes.subarray(0, end));
     window.samples += n;
-    this.#rawCount[ref] = 0;
+    const left = count - n;
+    if (left > 0) {
+      const shift = page.offsets[at + n]!;
+      for (let i = 0; i < left; i++) page.offsets[at + i] = page.offsets[at + n + i]! - shift;
+      page.bits.copyWithin(2 * at, 2 * (at + n), 2 * (at + count));
+      this.#base[ref] = base + shift;
+      this.#rawEnd[ref] = this.windowAt(base + shift).endMs;
+    }
+    this.#rawCount[ref] = left;
     return window;
   }
 
@@ -339,8 +366,8 @@ export class TenantHead {
   }
 
   sealInto(ref: number, window: HeadWindow): void {
-    if (this.#rawCount[ref]! > 0 && this.#base[ref]! >= window.startMs && this.#base[ref]! < window.endMs)
-      this.seal(ref);
+    while (this.#rawCount[ref]! > 0 && this.#base[ref]! >= window.startMs && this.#base[ref]! < window.endMs)
+      this.#sealFirst(ref);
   }
 
   /**

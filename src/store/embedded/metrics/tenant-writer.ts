@@ -36,6 +36,8 @@ import type { Wal } from './wal.ts';
 
 /** Samples further ahead of the clock are refused, as Prometheus does. */
 export const FUTURE_MS_MAX = 10 * 60_000;
+/** Chunks that a request may seal without need: so many, and for every fourth of its series one. */
+const SEALS_PER_REQUEST = 64;
 /** Total length of an exemplar's labels in characters (OpenMetrics). */
 const EXEMPLAR_LABELS_MAX = 128;
 /** Encodings remembered per active series, on top of a fixed number, before the memory of them starts anew. */
@@ -274,6 +276,7 @@ export class TenantWriter implements MetricsWriter {
     let lastWindowMs = Number.NaN;
     const outOfOrder: LateSample[] = [];
     const nowMs = this.#ports.clock.monotonicMs();
+    head.sealsLeft = SEALS_PER_REQUEST + (batch.seriesCount >>> 2);
     for (let i = 0; i < batch.seriesCount; i++) {
       const ref = refs[i]!;
       if (ref === NO_SERIES) continue;
