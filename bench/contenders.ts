@@ -167,6 +167,36 @@ export function folderBytes(folder: string): number {
   return sum;
 }
 
+/** Bytes on disk once everything is in blocks, indexes included. Throws when Vigie does not hold what it was sent. */
+export async function diskBytes(
+  c: Contender,
+  r: Running,
+  folder: string,
+  sent: { readonly samples: number; readonly series: number },
+): Promise<number> {
+  if (c.kind === 'vigie') {
+    const stats = JSON.parse((await send(r.port, 'GET', '/stats')).text) as {
+      samplesTotal: number;
+      activeSeries: number;
+    };
+    if (stats.samplesTotal !== sent.samples || stats.activeSeries !== sent.series)
+      throw new Error(`stored ${JSON.stringify(stats)}, sent ${JSON.stringify(sent)}`);
+    return (JSON.parse((await send(r.port, 'GET', '/cut')).text) as { diskBytes: number }).diskBytes;
+  }
+  if (c.kind === 'prometheus') {
+    await send(r.port, 'POST', '/api/v1/admin/tsdb/snapshot');
+    return folderBytes(path.join(folder, 'data/snapshots'));
+  }
+  await send(r.port, 'GET', '/internal/force_flush');
+  await send(r.port, 'GET', '/internal/force_merge');
+  for (let last = -1, now = 0; now !== last; ) {
+    last = now;
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    now = folderBytes(path.join(folder, 'data/data'));
+  }
+  return folderBytes(path.join(folder, 'data/data')) + folderBytes(path.join(folder, 'data/indexdb'));
+}
+
 const agent = new Agent({ keepAlive: true, maxSockets: 4 });
 export const closeConnections = (): void => agent.destroy();
 

@@ -3,21 +3,18 @@
  * Prometheus and VictoriaMetrics get the same encoded requests over HTTP in one run, in turns.
  * Usage: node bench/ingest.ts [series] [rounds] [repetitions]
  */
-import path from 'node:path';
 import { temporaryFolder } from '../test/support/peers.ts';
 import {
   type Contender,
   closeConnections,
   contenders,
   cpuSeconds,
-  folderBytes,
+  diskBytes,
   median,
-  type Running,
   requests,
   residentBytes,
   run,
   STEP_MS,
-  send,
   write,
 } from './contenders.ts';
 
@@ -28,31 +25,6 @@ const samples = seriesCount * rounds;
 const firstMs = Math.floor((Date.now() - rounds * STEP_MS) / 1000) * 1000;
 const bodies = [...requests(seriesCount, rounds, firstMs)];
 console.log(`${seriesCount} series, ${samples} samples, ${bodies.length} requests, ${repetitions} repetitions`);
-
-/** Bytes per sample once everything is in blocks, indexes included. */
-async function diskBytes(c: Contender, r: Running, folder: string): Promise<number> {
-  if (c.kind === 'vigie') {
-    const stats = JSON.parse((await send(r.port, 'GET', '/stats')).text) as {
-      samplesTotal: number;
-      activeSeries: number;
-    };
-    if (stats.samplesTotal !== samples || stats.activeSeries !== seriesCount)
-      throw new Error(`stored ${JSON.stringify(stats)}, sent ${samples}`);
-    return (JSON.parse((await send(r.port, 'GET', '/cut')).text) as { diskBytes: number }).diskBytes;
-  }
-  if (c.kind === 'prometheus') {
-    await send(r.port, 'POST', '/api/v1/admin/tsdb/snapshot');
-    return folderBytes(path.join(folder, 'data/snapshots'));
-  }
-  await send(r.port, 'GET', '/internal/force_flush');
-  await send(r.port, 'GET', '/internal/force_merge');
-  for (let last = -1, now = 0; now !== last; ) {
-    last = now;
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
-    now = folderBytes(path.join(folder, 'data/data'));
-  }
-  return folderBytes(path.join(folder, 'data/data')) + folderBytes(path.join(folder, 'data/indexdb'));
-}
 
 const all = contenders();
 const cpu = new Map<Contender, number[]>(all.map((c) => [c, []]));
@@ -70,7 +42,7 @@ for (let repetition = 0; repetition < repetitions; repetition++)
       console.log(`round ${repetition + 1}, ${c.name}: ${used.toFixed(3)} CPU s per million samples`);
     if (repetition > 0) continue;
     memory.set(c, residentBytes(r.pid));
-    disk.set(c, await diskBytes(c, r, folder.path));
+    disk.set(c, await diskBytes(c, r, folder.path, { samples, series: seriesCount }));
   }
 const own = median(cpu.get(all[0]!)!);
 for (const c of all) {
