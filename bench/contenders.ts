@@ -87,8 +87,11 @@ const ownEnv: Readonly<Record<string, string>> = {
   ...(compiled ? { NODE_COMPILE_CACHE: compiled } : {}),
 };
 
-/** As `npm start` starts it: a young generation that does not shrink while little is allocated. */
-export const NODE_FLAGS: readonly string[] = ['--min-semi-space-size=16'];
+/**
+ * As `npm start` starts it: a young generation that does not shrink while little is allocated, and no tiers from kept
+ * code (src/cli/compile-cache.ts).
+ */
+export const NODE_FLAGS: readonly string[] = ['--min-semi-space-size=16', '--no-profile-guided-optimization'];
 
 /** The whole program with its defaults: rules, scraping of itself and of the host, incidents, console. */
 export function wholeProgram(): Contender {
