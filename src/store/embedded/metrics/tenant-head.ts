@@ -289,7 +289,7 @@ export class TenantHead {
    * by `lastIs` when they are met.
    */
   adopt(ref: number, minT: number, maxT: number, bytes: Uint8Array): void {
-    this.seal(ref);
+    while (this.#rawCount[ref]! > 0) this.#sealFirst(ref);
     const window = this.windowAt(minT);
     window.addChunk(ref, minT, maxT, bytes);
     window.samples += bytes[0]!;
@@ -306,11 +306,6 @@ export class TenantHead {
   lastIs(ref: number, bits: Uint32Array, at: number): void {
     this.#lastBits[2 * ref] = bits[at]!;
     this.#lastBits[2 * ref + 1] = bits[at + 1]!;
-  }
-
-  /** Turns all raw samples of a series into chunks. */
-  seal(ref: number): void {
-    while (this.#rawCount[ref]! > 0) this.#sealFirst(ref);
   }
 
   /**
@@ -355,17 +350,17 @@ export class TenantHead {
    */
   async freeze(window: HeadWindow, pause: () => Promise<void> | undefined): Promise<void> {
     for (let ref = 0; ref < this.index.size; ref++) {
-      this.sealInto(ref, window);
+      this.#sealInto(ref, window);
       if ((ref & 1023) === 1023) await pause();
     }
     // what came in during the pauses; from here to the removal nothing can come
-    for (let ref = 0; ref < this.index.size; ref++) this.sealInto(ref, window);
+    for (let ref = 0; ref < this.index.size; ref++) this.#sealInto(ref, window);
     this.windows.delete(window.startMs);
     if (this.#window === window) this.#window = undefined;
     this.frozen.add(window);
   }
 
-  sealInto(ref: number, window: HeadWindow): void {
+  #sealInto(ref: number, window: HeadWindow): void {
     while (this.#rawCount[ref]! > 0 && this.#base[ref]! >= window.startMs && this.#base[ref]! < window.endMs)
       this.#sealFirst(ref);
   }

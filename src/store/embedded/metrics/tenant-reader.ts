@@ -69,7 +69,7 @@ export class TenantReader implements MetricsReader {
       return this.#paced(this.#collect(matchers, startMs, range.endMs, hints, loaded), pause, hints, again);
     };
     if (blocks.length === 0) return finish();
-    return this.#loadBlocks(matchers, startMs, range.endMs, hints, blocks).then(finish);
+    return this.#withBlocks(matchers, startMs, range.endMs, hints, blocks, finish);
   }
 
   /**
@@ -101,23 +101,26 @@ export class TenantReader implements MetricsReader {
     return step();
   }
 
-  async #loadBlocks(
+  /** Reads the blocks, then calls `finish` in the turn in which it saw that no other block has come. */
+  async #withBlocks(
     matchers: readonly Matcher[],
     startMs: number,
     endMs: number,
     hints: SelectHints,
     blocks: Tenant['blocks'],
-  ): Promise<Map<string, LoadedSeries[]>> {
+    finish: (loaded: Map<string, LoadedSeries[]>) => SeriesColumns[] | Promise<SeriesColumns[]>,
+  ): Promise<SeriesColumns[]> {
     const loaded = new Map<string, LoadedSeries[]>();
     const seen = new Set(blocks);
     const pause = this.#ports.pacer();
+    let series = 0;
     for (let fresh = blocks; fresh.length > 0; ) {
       await this.#eachBlock(fresh, hints, async (block) => {
         for (const s of await block.select(matchers, startMs, endMs, (m) => this.#corrupt(m, hints))) {
           const list = loaded.get(s.labels.key);
           if (list) list.push(s);
           else loaded.set(s.labels.key, [s]);
-          if (loaded.size % PIECE_SERIES === 0) await pause();
+          if (++series % PIECE_SERIES === 0) await pause();
         }
         // what is read next begins a slice of its own
         await pause();
@@ -128,7 +131,7 @@ export class TenantReader implements MetricsReader {
       fresh = this.#tenant.blocks.filter((b) => !seen.has(b) && b.footer.startMs <= endMs && b.footer.endMs > startMs);
       for (const b of fresh) seen.add(b);
     }
-    return loaded;
+    return finish(loaded);
   }
 
   /** Block after block; a damaged one is left out and named. Merging and retention wait with removing the files. */
