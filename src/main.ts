@@ -15,7 +15,7 @@ process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
   (emitWarning as (...args: unknown[]) => void)(warning, ...rest);
 }) as typeof process.emitWarning;
 
-const { keepCompiledCode } = await import('./cli/compile-cache.ts');
-keepCompiledCode(process.env);
+const { keepCompiledCode, paysToKeep } = await import('./cli/compile-cache.ts');
+if (paysToKeep(process.argv[2], process.execArgv)) keepCompiledCode(process.env);
 const { runCommand } = await import('./cli/program.ts');
 process.exitCode = await runCommand(process.argv.slice(2), process.env);

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../test/support/peers.ts';
-import { compileCacheFolder } from './compile-cache.ts';
+import { compileCacheFolder, paysToKeep } from './compile-cache.ts';
 
 const MODULE = path.join(import.meta.dirname, 'compile-cache.ts');
 
@@ -31,6 +31,22 @@ const files = (folder: string): number =>
   readdirSync(folder, { recursive: true, withFileTypes: true }).filter((e) => e.isFile()).length;
 
 describe('compiled code between starts', () => {
+  it.each([
+    ['check', [], true],
+    [undefined, [], true],
+    ['serve', [], false],
+    ['serve', ['--min-semi-space-size=16', '--no-profile-guided-optimization'], true],
+  ])('%s with %j: %s', (command, execArgv, wanted) => {
+    expect(paysToKeep(command, execArgv)).toBe(wanted);
+  });
+
+  it('is kept by `npm start`', () => {
+    const { scripts } = JSON.parse(readFileSync(path.join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    expect(paysToKeep('serve', scripts['start']!.split(' '))).toBe(true);
+  });
+
   it('is kept in a folder of the user, written before a kill', () => {
     using folder = temporaryFolder('vigie-compile-');
     expect(run(folder.path, { HOME: folder.path })).toBe('true\n');

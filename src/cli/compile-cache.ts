@@ -6,7 +6,16 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import { enableCompileCache, flushCompileCache } from 'node:module';
 import path from 'node:path';
-import { setFlagsFromString } from 'node:v8';
+
+/**
+ * Kept code carries the tier at which it ran before; optimised on that word, after less feedback, the decoders of ingest
+ * stay half as fast as when V8 finds out anew. This flag of the command line (set later it does nothing) prevents it.
+ */
+const NO_TIERS = '--no-profile-guided-optimization';
+
+/** Whether keeping code pays: for commands always, for a server, which runs long, only with the flag. */
+export const paysToKeep = (command: string | undefined, execArgv: readonly string[]): boolean =>
+  command !== 'serve' || execArgv.includes(NO_TIERS);
 
 /** The folder chosen by NODE_COMPILE_CACHE, else `vigie/compile` in the user's cache folder; undefined without a home. */
 export function compileCacheFolder(env: NodeJS.ProcessEnv): string | undefined {
@@ -29,9 +38,6 @@ export function keepCompiledCode(env: NodeJS.ProcessEnv): boolean {
   } catch {
     return false;
   }
-  // kept code carries the tier at which it ran before; optimised on that word, after less feedback, loops of the ingest
-  // stay half as fast as when V8 finds out anew
-  setFlagsFromString('--no-profile-guided-optimization');
   // a worker looks at the variable only
   env['NODE_COMPILE_CACHE'] = folder;
   return enableCompileCache(folder).directory !== undefined;
